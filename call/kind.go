@@ -1,0 +1,99 @@
+package call
+
+// Kind names what happened. The names are stable: they are the event types on
+// the stream and in web hooks.
+type Kind string
+
+// Facts about a call as a whole.
+const (
+	CallStarted    Kind = "call.started"    // From, To, Direction, Origin, Trunk, DID, Ref, Leg, Caps
+	CallIdentified Kind = "call.identified" // Identity, Text (display name)
+	CallAnswered   Kind = "call.answered"   // Leg, Address, Agent: the first person who talked
+	CallHeld       Kind = "call.held"       // Leg that put the other on hold
+	CallResumed    Kind = "call.resumed"    // Leg
+	CallMerged     Kind = "call.merged"     // Into: the call that goes on
+	CallEnded      Kind = "call.ended"      // Disposition, By, Cause, SIP, Reason
+	CallAmended    Kind = "call.amended"    // Revision and whatever was corrected
+)
+
+// Facts about one leg.
+const (
+	LegRinging  Kind = "leg.ringing"  // Role, Address, Agent, Queue
+	LegAnswered Kind = "leg.answered" // the phone was picked up
+	LegJoined   Kind = "leg.joined"   // the leg hears the other parties: talk begins
+	LegLeft     Kind = "leg.left"     // talk ends, the leg is still there
+	LegEnded    Kind = "leg.ended"    // Result, By, Cause, SIP, TalkMS where the source states it
+)
+
+// Facts about menus and queues.
+const (
+	IVREntered     Kind = "ivr.entered"     // Menu
+	IVRInput       Kind = "ivr.input"       // Menu, Digits, Reason: ok, invalid, timeout
+	IVRLeft        Kind = "ivr.left"        // Menu, Reason, To: where to
+	DTMFCollected  Kind = "dtmf.collected"  // Menu, Digits
+	QueueJoined    Kind = "queue.joined"    // Queue, Position
+	QueuePosition  Kind = "queue.position"  // Queue, Position
+	QueueAnnounced Kind = "queue.announced" // Queue, Position, WaitMS (estimate told), 0 if none
+	QueueLeft      Kind = "queue.left"      // Queue, Reason: answered, exit, overflow, timeout, abandoned; WaitMS waited
+	QueueAbandoned Kind = "queue.abandoned" // Queue, Position, WaitMS waited
+	VoicemailLeft  Kind = "voicemail.left"  // File, DurationMS
+	SurveyAnswered Kind = "survey.answered" // Menu, Digits
+)
+
+// Facts about transfers, recordings, monitoring and callbacks.
+const (
+	TransferStarted   Kind = "transfer.started"
+	TransferCompleted Kind = "transfer.completed"
+	TransferCancelled Kind = "transfer.cancelled"
+
+	RecordingStarted   Kind = "recording.started"   // Recording
+	RecordingPaused    Kind = "recording.paused"    // Recording
+	RecordingResumed   Kind = "recording.resumed"   // Recording
+	RecordingStopped   Kind = "recording.stopped"   // Recording
+	RecordingAvailable Kind = "recording.available" // Recording, File, DurationMS, Size, SHA256, State: done or incomplete
+	RecordingFailed    Kind = "recording.failed"    // Recording, Reason
+	RecordingDeleted   Kind = "recording.deleted"   // Recording, Reason
+
+	MonitorStarted Kind = "monitor.started" // Mode: spy, whisper, barge; Agent: the supervisor; Reason
+	MonitorMode    Kind = "monitor.mode"
+	MonitorEnded   Kind = "monitor.ended"
+
+	CallbackRequested Kind = "callback.requested"
+	CallbackAttempted Kind = "callback.attempted"
+	CallbackCompleted Kind = "callback.completed"
+	CallbackExpired   Kind = "callback.expired"
+)
+
+// Facts that belong to no call.
+const (
+	AgentChanged      Kind = "agent.state"     // Agent, State, Reason
+	ExtensionChanged  Kind = "extension.state" // Address, State
+	TrunkAlarm        Kind = "trunk.alarm"
+	QualityAlarm      Kind = "quality.alarm"
+	DeliveryFailed    Kind = "delivery.failed"
+	DeliveryRecovered Kind = "delivery.recovered"
+	SwitchLost        Kind = "switch.lost"   // the PBX cannot be reached; Reason
+	SwitchSynced      Kind = "switch.synced" // reached (again), every living leg has been told by LegFound
+)
+
+// Inputs that step the machines and are never written to the log: they are
+// either questions, or of no use once they have been answered.
+const (
+	LegDigit     Kind = "leg.digit"     // Digits: one key
+	LegFound     Kind = "leg.found"     // a living leg met while reconciling; Ref: the conversation it is in; State: what we remembered on it
+	PlayDone     Kind = "play.done"     // Ref: Play.ID; Reason: ok, stopped, failed
+	TimerFired   Kind = "timer.fired"   // Ref: SetTimer.ID
+	ActionFailed Kind = "action.failed" // Ref: the action's name; Reason
+	AgentAsked   Kind = "agent.asked"   // Agent, State asked for, Reason
+	RecordFound  Kind = "recording.found"
+)
+
+// Transient reports whether events of this kind only step the machines and are
+// not written to the log.
+func (k Kind) Transient() bool {
+	switch k {
+	case LegDigit, LegFound, PlayDone, TimerFired, ActionFailed, AgentAsked, RecordFound:
+		return true
+	}
+	return false
+}
