@@ -1,0 +1,51 @@
+// Package dialplan holds the Asterisk configuration that Markaz ships, and the
+// few names that the dialplan and the Go code share. It does not talk to
+// Asterisk and it knows nothing of calls.
+package dialplan
+
+// Channel variables that the dialplan and Markaz exchange.
+const (
+	VarCall     = "MARKAZ_CALL"     // our call id, once there is one
+	VarState    = "MARKAZ_STATE"    // what Markaz remembers on the channel, at most 1 kB
+	VarDone     = "MARKAZ_DONE"     // the sentinel: why Markaz let go of the channel; empty after a crash
+	VarDest     = "MARKAZ_DEST"     // with DoneRelease: the fall-back destination asked for
+	VarLease    = "MARKAZ_LEASE"    // seconds of silence from Markaz after which the dialplan takes over
+	VarTo       = "MARKAZ_TO"       // the dialled number, filtered
+	VarTrunk    = "MARKAZ_TRUNK"    // the line the call came in on
+	VarFallback = "MARKAZ_FALLBACK" // context,extension,priority that serves callers while Markaz cannot
+)
+
+// Values of VarDone.
+const (
+	DoneHandover = "handover" // go on in Stasis
+	DoneHangup   = "hangup"   // the call is over
+	DoneRelease  = "release"  // go to VarDest
+	DoneOK       = "ok"       // a feature code was carried out
+	DoneRefused  = "refused"  // a feature code was refused
+)
+
+// Contexts of the shipped file.
+const (
+	ContextInbound       = "markaz-inbound"        // trunks enter here: FastAGI first, then Stasis
+	ContextInboundStasis = "markaz-inbound-stasis" // the same by Stasis alone
+	ContextAgents        = "markaz-agents"         // phones of agents dial from here
+	ContextOutgoing      = "markaz-outgoing"       // to the trunk
+	ContextFeatures      = "markaz-features"       // log in, log out, pause by code
+	ContextFallback      = "markaz-fallback"       // when Markaz is dead, mute or frozen
+)
+
+// First arguments of Stasis(app,…) and last path elements of the FastAGI
+// address: what the channel wants of Markaz.
+const (
+	EntryInbound = "inbound" // a caller
+	EntryAgent   = "agent"   // FastAGI only; agi_arg_1 is one of the states below
+	EntryLeg     = "leg"     // Stasis only: a leg that Markaz made
+	EntryCheck   = "check"   // FastAGI only: the live test of `markaz doctor`
+)
+
+// States that a feature code asks for.
+const (
+	AskAvailable = "available"
+	AskOffline   = "offline"
+	AskPaused    = "paused"
+)
