@@ -245,18 +245,32 @@ func (c *Call) leaveQueue(e Event) {
 func waited(from, to time.Time) int64 { return max(0, to.Sub(from).Milliseconds()) }
 
 func (c *Call) applyRecording(e Event) {
-	states := map[Kind]string{
-		RecordingStarted: "recording", RecordingPaused: "paused", RecordingResumed: "recording",
-		RecordingStopped: "stopped", RecordingAvailable: "done", RecordingFailed: "failed", RecordingDeleted: "deleted",
-	}
-	state, ok := states[e.Kind]
-	if !ok || e.Recording == "" {
+	state := recordingState(e.Kind)
+	if state == "" || e.Recording == "" {
 		return
 	}
 	r := c.recording(e.Recording)
 	r.State = state
 	set(&r.State, e.State)
 	c.fillRecording(e)
+}
+
+func recordingState(k Kind) string {
+	switch k {
+	case RecordingStarted, RecordingResumed:
+		return "recording"
+	case RecordingPaused:
+		return "paused"
+	case RecordingStopped:
+		return "stopped"
+	case RecordingAvailable:
+		return "done"
+	case RecordingFailed:
+		return "failed"
+	case RecordingDeleted:
+		return "deleted"
+	}
+	return ""
 }
 
 func (c *Call) fillRecording(e Event) {
