@@ -12,7 +12,8 @@ const (
 	VarLease    = "MARKAZ_LEASE"    // seconds of silence from Markaz after which the dialplan takes over
 	VarTo       = "MARKAZ_TO"       // the dialled number, filtered
 	VarTrunk    = "MARKAZ_TRUNK"    // the line the call came in on
-	VarFallback = "MARKAZ_FALLBACK" // context,extension,priority that serves callers while Markaz cannot
+	VarFallback = "MARKAZ_FALLBACK" // set by the administrator: context,extension,priority that serves callers while Markaz cannot
+	VarAsk      = "MARKAZ_ASK"      // the agent state that a feature code asks for
 )
 
 // Values of VarDone.
@@ -28,10 +29,13 @@ const (
 const (
 	ContextInbound       = "markaz-inbound"        // trunks enter here: FastAGI first, then Stasis
 	ContextInboundStasis = "markaz-inbound-stasis" // the same by Stasis alone
+	ContextServe         = "markaz-serve"          // what both do
+	ContextPrepare       = "markaz-prepare"        // filters and the lease, before any hand-over
 	ContextAgents        = "markaz-agents"         // phones of agents dial from here
 	ContextOutgoing      = "markaz-outgoing"       // to the trunk
 	ContextFeatures      = "markaz-features"       // log in, log out, pause by code
 	ContextFallback      = "markaz-fallback"       // when Markaz is dead, mute or frozen
+	ContextCheck         = "markaz-check"          // the live test of `markaz doctor`
 )
 
 // First arguments of Stasis(app,…) and last path elements of the FastAGI
@@ -39,8 +43,8 @@ const (
 const (
 	EntryInbound = "inbound" // a caller
 	EntryAgent   = "agent"   // FastAGI only; agi_arg_1 is one of the states below
-	EntryLeg     = "leg"     // Stasis only: a leg that Markaz made
-	EntryCheck   = "check"   // FastAGI only: the live test of `markaz doctor`
+	EntryCheck   = "check"   // FastAGI only
+	EntryLeg     = "leg"     // Stasis only: a leg that Markaz made, so no dialplan names it
 )
 
 // States that a feature code asks for.
