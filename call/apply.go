@@ -20,6 +20,9 @@ func (c *Call) Apply(e Event) bool {
 	if c.V == 0 {
 		c.V, c.Source, c.State, c.Started, c.Live = Schema, e.Source, StateNew, e.At, e.Live
 	}
+	if e.Kind == CallAmended && e.Revision != 0 && e.Revision <= c.Revision {
+		return false // told before, by a writer that no longer knew the sequence
+	}
 	c.Seq = max(c.Seq, e.Seq)
 	c.GrainMS = max(c.GrainMS, e.GrainMS)
 	c.applyCall(e)
