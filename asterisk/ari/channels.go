@@ -1,0 +1,131 @@
+package ari
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"strconv"
+
+	lib "github.com/CyCoreSystems/ari/v6"
+)
+
+// Channel is the library's channel and what it leaves out.
+type Channel struct {
+	lib.ChannelData
+	RunsApp  string // the dialplan application that runs it: "Stasis", "AppDial2" while it is being called
+	AppArgs  string // its arguments: "markaz,inbound"
+	Redirect string // number that forwarded the call here, if any
+}
+
+// UnmarshalJSON reads both parts.
+func (c *Channel) UnmarshalJSON(raw []byte) error {
+	if err := c.ChannelData.UnmarshalJSON(raw); err != nil {
+		return err
+	}
+	var rest struct {
+		Dialplan struct {
+			App  string `json:"app_name"`
+			Data string `json:"app_data"`
+		} `json:"dialplan"`
+		RDNIS string `json:"caller_rdnis"`
+	}
+	err := json.Unmarshal(raw, &rest)
+	c.RunsApp, c.AppArgs, c.Redirect = rest.Dialplan.App, rest.Dialplan.Data, rest.RDNIS
+	return err
+}
+
+// Channels lists all channels of this Asterisk.
+func (c *Client) Channels(ctx context.Context) ([]Channel, error) {
+	var list []Channel
+	err := c.send(ctx, http.MethodGet, "channels", nil, nil, &list)
+	return list, err
+}
+
+// Channel tells about one channel.
+func (c *Client) Channel(ctx context.Context, id string) (Channel, error) {
+	var ch Channel
+	err := c.send(ctx, http.MethodGet, path("channels", id), nil, nil, &ch)
+	return ch, err
+}
+
+// Originate makes a channel and calls its endpoint. A channel of that id that
+// is there already is no error: it was made by an earlier try whose answer was
+// lost.
+func (c *Client) Originate(ctx context.Context, req lib.OriginateRequest) error {
+	err := c.send(ctx, http.MethodPost, "channels", nil, req, nil)
+	if req.ChannelID != "" && Status(err) == http.StatusConflict {
+		return nil
+	}
+	return err
+}
+
+// Answer picks a channel up.
+func (c *Client) Answer(ctx context.Context, id string) error {
+	return c.send(ctx, http.MethodPost, path("channels", id, "answer"), nil, nil, nil)
+}
+
+// Hangup asks for the end of a channel with a Q.850 cause. Asterisk agrees
+// before it is done; only a later 404 proves it.
+func (c *Client) Hangup(ctx context.Context, id string, cause int) error {
+	return c.send(ctx, http.MethodDelete, path("channels", id), url.Values{"reason_code": {strconv.Itoa(cause)}}, nil, nil)
+}
+
+// Continue gives a channel back to the dialplan, at the step after Stasis.
+func (c *Client) Continue(ctx context.Context, id string) error {
+	return c.send(ctx, http.MethodPost, path("channels", id, "continue"), nil, nil, nil)
+}
+
+// Variable reads a channel variable or function; one that is not set is "".
+func (c *Client) Variable(ctx context.Context, id, name string) (string, error) {
+	var answer struct{ Value string }
+	err := c.send(ctx, http.MethodGet, path("channels", id, "variable"), url.Values{"variable": {name}}, nil, &answer)
+	if Gone(err) { // for an unset variable and for a missing channel alike
+		return "", nil
+	}
+	return answer.Value, err
+}
+
+// SetVariable writes a channel variable or function.
+func (c *Client) SetVariable(ctx context.Context, id, name, value string) error {
+	return c.send(ctx, http.MethodPost, path("channels", id, "variable"), nil,
+		map[string]string{"variable": name, "value": value}, nil)
+}
+
+// StartMusic plays music on hold; class "" is Asterisk's default.
+func (c *Client) StartMusic(ctx context.Context, id, class string) error {
+	query := url.Values{}
+	if class != "" {
+		query.Set("mohClass", class)
+	}
+	return c.send(ctx, http.MethodPost, path("channels", id, "moh"), query, nil, nil)
+}
+
+// StopMusic ends music on hold.
+func (c *Client) StopMusic(ctx context.Context, id string) error {
+	return c.send(ctx, http.MethodDelete, path("channels", id, "moh"), nil, nil, nil)
+}
+
+// Play queues one medium ("sound:…", "number:…", "digits:…") on a channel.
+// PlaybackFinished tells its end, with state "failed" for a missing file.
+func (c *Client) Play(ctx context.Context, channel, playback, media, lang string) error {
+	body := map[string]any{"media": []string{media}}
+	if lang != "" {
+		body["lang"] = lang
+	}
+	return c.send(ctx, http.MethodPost, path("channels", channel, "play", playback), nil, body, nil)
+}
+
+// StopPlayback ends a playback that runs or waits.
+func (c *Client) StopPlayback(ctx context.Context, id string) error {
+	return c.send(ctx, http.MethodDelete, path("playbacks", id), nil, nil, nil)
+}
+
+// Playing reports whether a playback runs or waits.
+func (c *Client) Playing(ctx context.Context, id string) (bool, error) {
+	err := c.send(ctx, http.MethodGet, path("playbacks", id), nil, nil, nil)
+	if Gone(err) {
+		return false, nil
+	}
+	return err == nil, err
+}
