@@ -1,0 +1,329 @@
+package testbed
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/emiago/diago"
+	"github.com/emiago/sipgo"
+	"github.com/emiago/sipgo/sip"
+
+	"markaz/asterisk/testbed/tone"
+)
+
+// Conversation is one call as one phone sees it. Its Ear tells what the phone
+// heard.
+type Conversation struct {
+	*Ear
+	Incoming bool
+	Dialled  string // the number that was called
+	FromName string // display name of the caller, as sent
+	FromUser string // number of the caller
+	Began    time.Time
+
+	id       string // Call-ID
+	phone    *Phone
+	invite   *sip.Request
+	server   *diago.DialogServerSession // of an incoming call
+	client   *diago.DialogClientSession // of an outgoing call
+	cancel   context.CancelFunc         // gives up an outgoing call that rings
+	mouth    *mouth
+	answered chan struct{}
+	ended    chan struct{}
+	deciding sync.Mutex // one answer or rejection at a time
+
+	mu         sync.Mutex
+	codes      []int
+	answeredAt time.Time
+	ending     Ending
+	hungUp     bool
+	digits     string
+}
+
+// Ending says how a conversation ended.
+type Ending struct {
+	ByUs   bool   // this phone hung up, rejected or gave up
+	Code   int    // the final SIP code of a call that was not answered, else 0
+	Reason string // the Reason header of the BYE, CANCEL or final answer (RFC 3326)
+	Q850   int    // the cause in it, else 0
+	At     time.Time
+}
+
+// CallError is how Call and WaitAnswer tell that nobody answered.
+type CallError struct{ Ending }
+
+func (e *CallError) Error() string {
+	return fmt.Sprintf("call not answered: SIP %d, %s", e.Code, e.Reason)
+}
+
+// ErrEnded says that the conversation is over.
+var ErrEnded = errors.New("the conversation has ended")
+
+func (p *Phone) newConversation(id string) *Conversation {
+	return &Conversation{
+		Ear: &Ear{names: p.bed.Names}, id: id, phone: p, Began: time.Now(),
+		mouth: newMouth(), answered: make(chan struct{}), ended: make(chan struct{}), cancel: func() {},
+	}
+}
+
+// Answered is closed when the call was answered, Ended when it is over.
+func (c *Conversation) Answered() <-chan struct{} { return c.answered }
+
+// Ended is closed when the call is over, answered or not.
+func (c *Conversation) Ended() <-chan struct{} { return c.ended }
+
+// AnsweredAt is when the call was answered; zero if it was not.
+func (c *Conversation) AnsweredAt() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.answeredAt
+}
+
+// Codes are the provisional and final SIP codes that an outgoing call got.
+func (c *Conversation) Codes() []int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return append([]int(nil), c.codes...)
+}
+
+// Digits are the keys that the other side pressed (RFC 4733).
+func (c *Conversation) Digits() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.digits
+}
+
+// Header is a header of the INVITE, or "".
+func (c *Conversation) Header(name string) string {
+	if h := c.invite.GetHeader(name); h != nil {
+		return h.Value()
+	}
+	return ""
+}
+
+// Phone is whose conversation this is.
+func (c *Conversation) Phone() *Phone { return c.phone }
+
+// Speak makes the phone sound without end: its own voice, or the tone given.
+func (c *Conversation) Speak(t ...tone.Tone) {
+	if len(t) == 0 {
+		c.mouth.say(c.phone.Voice)
+		return
+	}
+	c.mouth.say(t[0])
+}
+
+// Mute makes the phone send silence, as it does from the beginning.
+func (c *Conversation) Mute() { c.mouth.say(tone.Tone{}) }
+
+// SendDTMF presses keys 0-9 * # A-D one after another (RFC 4733), 140 ms each
+// with 100 ms between them, and returns when all were sent.
+func (c *Conversation) SendDTMF(ctx context.Context, keys string) error {
+	for _, key := range keys {
+		select {
+		case c.mouth.keys <- key:
+		case <-c.ended:
+			return fmt.Errorf("send DTMF: %w", ErrEnded)
+		case <-ctx.Done():
+			return fmt.Errorf("send DTMF: %w", ctx.Err())
+		}
+	}
+	return c.mouth.drain(ctx, c.ended)
+}
+
+// WaitAnswer waits until the call is answered; *CallError says that it will not be.
+func (c *Conversation) WaitAnswer(ctx context.Context) error {
+	select {
+	case <-c.answered:
+		return nil
+	case <-c.ended:
+		select {
+		case <-c.answered:
+			return nil
+		default:
+			return &CallError{c.how()}
+		}
+	case <-ctx.Done():
+		return fmt.Errorf("wait for answer: %w", ctx.Err())
+	}
+}
+
+// WaitEnd waits until the call is over.
+func (c *Conversation) WaitEnd(ctx context.Context) (Ending, error) {
+	select {
+	case <-c.ended:
+		return c.how(), nil
+	case <-ctx.Done():
+		return Ending{}, fmt.Errorf("wait for the end: %w; heard:\n%s", ctx.Err(), c.Timeline())
+	}
+}
+
+// Hangup ends the call: BYE if it was answered, CANCEL or 603 if not.
+func (c *Conversation) Hangup(ctx context.Context) error {
+	c.mu.Lock()
+	c.hungUp = true
+	answered := !c.answeredAt.IsZero()
+	c.mu.Unlock()
+	select {
+	case <-c.ended:
+		return nil
+	default:
+	}
+	var err error
+	switch {
+	case !answered && c.Incoming:
+		err = c.Reject(sip.StatusGlobalDecline)
+	case !answered:
+		c.cancel()
+	default:
+		err = c.dialog().Hangup(ctx)
+		c.finish(Ending{})
+	}
+	if err != nil {
+		return fmt.Errorf("hang up: %w", err)
+	}
+	select {
+	case <-c.ended:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("hang up: %w", ctx.Err())
+	}
+}
+
+// Hold sends a re-INVITE with "sendonly", Unhold one with "sendrecv".
+func (c *Conversation) Hold(ctx context.Context) error {
+	if err := c.dialog().Hold(ctx); err != nil {
+		return fmt.Errorf("hold: %w", err)
+	}
+	return nil
+}
+
+// Unhold ends a Hold.
+func (c *Conversation) Unhold(ctx context.Context) error {
+	if err := c.dialog().Unhold(ctx); err != nil {
+		return fmt.Errorf("take off hold: %w", err)
+	}
+	return nil
+}
+
+// Transfer asks Asterisk to connect the other side with number (blind, REFER).
+// Asterisk ends our side when it has done so; wait for it with WaitEnd.
+func (c *Conversation) Transfer(ctx context.Context, number string) error {
+	return c.refer(ctx, c.phone.uri(number))
+}
+
+// TransferTo asks Asterisk to connect the other sides of two conversations of
+// this phone (attended, REFER with Replaces, RFC 3891).
+func (c *Conversation) TransferTo(ctx context.Context, other *Conversation) error {
+	to := c.phone.uri(other.otherNumber())
+	local, remote := other.tags()
+	replaces := other.id + ";to-tag=" + remote + ";from-tag=" + local
+	to.Headers.Add("Replaces", escapeHeader(replaces))
+	return c.refer(ctx, to)
+}
+
+// escapeHeader escapes what may not stand in a header part of a SIP URI.
+func escapeHeader(value string) string {
+	return strings.NewReplacer("%", "%25", ";", "%3B", "=", "%3D", "@", "%40", "?", "%3F", "&", "%26").Replace(value)
+}
+
+func (c *Conversation) refer(ctx context.Context, to sip.Uri) error {
+	ignore := func(int) {}
+	var err error
+	if c.Incoming {
+		err = c.server.ReferOptions(ctx, to, diago.ReferServerOptions{OnNotify: ignore})
+	} else {
+		err = c.client.ReferOptions(ctx, to, diago.ReferClientOptions{OnNotify: ignore})
+	}
+	if err != nil {
+		return fmt.Errorf("transfer: %w", err)
+	}
+	return nil
+}
+
+func (c *Conversation) otherNumber() string {
+	if c.Incoming {
+		return c.FromUser
+	}
+	return c.Dialled
+}
+
+// tags are the dialog tags of this phone and of Asterisk.
+func (c *Conversation) tags() (local, remote string) {
+	d := c.dialog().DialogSIP()
+	from, _ := d.InviteRequest.From().Params.Get("tag")
+	to, _ := d.InviteResponse.To().Params.Get("tag")
+	if c.Incoming {
+		return to, from
+	}
+	return from, to
+}
+
+// sipDialog is what both kinds of diago's sessions can do.
+type sipDialog interface {
+	diago.DialogSession
+	Hold(context.Context) error
+	Unhold(context.Context) error
+}
+
+func (c *Conversation) dialog() sipDialog {
+	if c.Incoming {
+		return c.server
+	}
+	return c.client
+}
+
+func (c *Conversation) how() Ending {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.ending
+}
+
+// noteReason keeps the Reason header of a message that ends the call.
+func (c *Conversation) noteReason(h sip.Header) {
+	if h == nil {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.ending.Reason != "" {
+		c.ending.Reason += ", "
+	}
+	c.ending.Reason += h.Value()
+	if _, cause, ok := strings.Cut(h.Value(), "cause="); ok && strings.HasPrefix(h.Value(), "Q.850") {
+		cause, _, _ = strings.Cut(cause, ";")
+		c.ending.Q850, _ = strconv.Atoi(cause)
+	}
+}
+
+func (c *Conversation) noteAnswer() {
+	c.mu.Lock()
+	c.answeredAt = time.Now()
+	c.mu.Unlock()
+	close(c.answered)
+}
+
+// finish is called when the call is over, maybe more than once.
+func (c *Conversation) finish(e Ending) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.ending.At.IsZero() {
+		return
+	}
+	c.ending.At, c.ending.Code, c.ending.ByUs = time.Now(), e.Code, c.hungUp
+	close(c.ended)
+	c.phone.forget(c)
+}
+
+func sipCode(err error) int {
+	var refused *sipgo.ErrDialogResponse
+	if errors.As(err, &refused) {
+		return refused.Res.StatusCode
+	}
+	return 0
+}
