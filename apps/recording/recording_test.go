@@ -1,0 +1,74 @@
+package recording
+
+import (
+	"testing"
+	"time"
+
+	"markaz/call"
+)
+
+type book map[string]*call.Call
+
+func (b book) Call(id string) *call.Call { return b[id] }
+func (b book) Each(func(*call.Call))     {}
+
+type always bool
+
+func (a always) Plan(call.Call) (bool, string) { return bool(a), "test" }
+
+func answered(b book) call.Event {
+	c := &call.Call{ID: "c"}
+	c.Apply(call.Event{Call: "c", Kind: call.CallStarted, Leg: "l", At: time.Unix(1, 0)})
+	e := call.Event{Call: "c", Kind: call.CallAnswered, Leg: "a", At: time.Unix(2, 0)}
+	c.Apply(e)
+	b["c"] = c
+	return e
+}
+
+func TestARecordingIsAskedForOnce(t *testing.T) {
+	b := book{}
+	e := answered(b)
+	if out := New(always(false)).Step(e, b); len(out.Actions) != 0 {
+		t.Errorf("recorded against the policy: %v", out.Actions)
+	}
+	a := New(always(true))
+	out := a.Step(e, b)
+	if len(out.Actions) != 1 || out.Actions[0] != (call.Record{Call: "c", Bridge: "c", ID: "c-r1"}) {
+		t.Fatalf("got %v", out.Actions)
+	}
+	b["c"].Apply(call.Event{Call: "c", Kind: call.RecordingStarted, Recording: "c-r1"})
+	if out := a.Step(e, b); len(out.Actions) != 0 {
+		t.Errorf("recorded twice: %v", out.Actions)
+	}
+}
+
+func TestAFileThatComesAfterTheEndAmendsTheRecord(t *testing.T) {
+	b := book{}
+	answered(b)
+	a := New(always(true))
+	done := call.Event{Kind: call.RecordingAvailable, Call: "c", Recording: "c-r1", File: "f.wav", DurationMS: 5, Size: 7, SHA256: "ff"}
+	if out := a.Step(done, b); len(out.Facts) != 0 {
+		t.Errorf("an open record was amended: %v", out.Facts)
+	}
+	b["c"].Apply(call.Event{Call: "c", Kind: call.CallEnded})
+	out := a.Step(done, b)
+	if len(out.Facts) != 1 {
+		t.Fatalf("got %v", out.Facts)
+	}
+	for range 2 { // told twice, applied once
+		b["c"].Apply(out.Facts[0])
+	}
+	c := b["c"]
+	if r := c.Recordings[0]; r.State != "done" || r.File != "f.wav" || r.SHA256 != "ff" || c.Revision != 1 {
+		t.Errorf("record: %+v revision %d", r, c.Revision)
+	}
+	failed := a.Step(call.Event{Kind: call.RecordingFailed, Call: "c", Recording: "c-r2"}, b)
+	b["c"].Apply(failed.Facts[0])
+	if r := c.Recordings[1]; r.State != "failed" || c.Revision != 2 {
+		t.Errorf("record: %+v revision %d", r, c.Revision)
+	}
+	gone := a.Step(call.Event{Kind: call.RecordingAvailable, Call: "old", Recording: "old-r1"}, b)
+	if len(gone.Facts) != 1 || gone.Facts[0].Revision != 1 {
+		t.Errorf("a file of a forgotten call: %v", gone.Facts)
+	}
+}
