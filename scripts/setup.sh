@@ -77,15 +77,17 @@ install_asterisk() {
   esac
 }
 
-# install_tool NAME MODULE VERSION
+# install_tool NAME MODULE VERSION: bin/NAME-VERSION, and bin/NAME as a link to it.
 install_tool() {
   local bin=$cache/bin/$1-$3
-  [ -x "$bin" ] && return
-  say "building $1 $3"
-  local new=$cache/bin/$1.new
-  quiet env GOBIN="$new" GOFLAGS= go install "$2@$3"
-  mv "$new/$1" "$bin"
-  rmdir "$new"
+  if [ ! -x "$bin" ]; then
+    say "building $1 $3"
+    local new=$cache/bin/$1.new
+    quiet env GOBIN="$new" GOFLAGS= go install "$2@$3"
+    mv "$new/$1" "$bin"
+    rmdir "$new"
+  fi
+  ln -sfn "$1-$3" "$cache/bin/$1"
 }
 
 main() {

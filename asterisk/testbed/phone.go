@@ -28,8 +28,7 @@ type Phone struct {
 	bed      *Asterisk
 	ua       *sipgo.UserAgent
 	dg       *diago.Diago
-	addr     string // host and port that it listens on
-	isLine   bool   // an extension with an account
+	isLine   bool // an extension with an account
 	stop     context.CancelFunc
 	workers  sync.WaitGroup
 	incoming chan *Conversation

@@ -1,0 +1,51 @@
+# Two commands matter: `make demo` shows the product with calls, `make test`
+# proves it against a real Asterisk and a real Redis. Both install what is
+# missing (Debian 12, see scripts/setup.sh) and leave no process behind.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := build
+
+CACHE    := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/markaz
+VERSION  := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+ASTERISK ?= 22
+RUN      ?= .
+PKG      ?= ./...
+FUZZTIME ?= 30s
+COMMANDS := $(wildcard cmd/markaz cmd/markaz-legacy)
+
+.PHONY: setup build test test-16 lint demo bench fuzz clean
+
+setup: ## install what is missing
+	@scripts/setup.sh
+
+build: ## bin/markaz, bin/markaz-legacy
+	@mkdir -p bin
+	go build -trimpath -ldflags '-X main.version=$(VERSION)' -o bin/ $(addprefix ./,$(COMMANDS))
+
+test: setup ## all tests; RUN=regexp PKG=./queue/... narrow it
+	REQUIRE_REAL=1 ASTERISK=$(ASTERISK) go test -race -p 2 -timeout 12m -run '$(RUN)' $(PKG)
+
+test-16: ## all tests against Asterisk 16
+	@$(MAKE) test ASTERISK=16
+
+lint: setup ## gofumpt, go vet, staticcheck
+	@files=$$($(CACHE)/bin/gofumpt -l .); if [ -n "$$files" ]; then echo "not formatted by gofumpt:"; echo "$$files"; exit 1; fi
+	go vet ./...
+	$(CACHE)/bin/staticcheck ./...
+
+demo: setup build ## a telephone exchange with agents and callers; DEMO_SECONDS=60 ends by itself
+	@go build -o bin/ ./cmd/markaz-demo && exec bin/markaz-demo
+
+bench: setup ## benchmarks; RUN=regexp narrows them
+	REQUIRE_REAL=1 ASTERISK=$(ASTERISK) go test -p 1 -timeout 30m -run '^$$' -bench '$(RUN)' -benchmem $(PKG)
+	@if [ -x bench/run ]; then bench/run; fi
+
+fuzz: ## each fuzz target for FUZZTIME
+	@grep -rl --include='*_test.go' '^func Fuzz' . | xargs -r -n1 dirname | sort -u | while read -r dir; do \
+	  for target in $$(grep -hoE '^func Fuzz[A-Za-z0-9_]*' "$$dir"/*_test.go | cut -c6-); do \
+	    echo "== $$dir $$target"; go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$dir" || exit 1; \
+	  done; \
+	done
+
+clean: ## what build made; the downloads in the cache stay
+	rm -rf bin
