@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/emiago/diago"
 	"github.com/emiago/sipgo"
@@ -78,6 +79,12 @@ func (c *Conversation) runOutgoing(ctx context.Context, opt diago.InviteClientOp
 		return
 	}
 	c.noteAnswer()
+	if ctx.Err() != nil { // given up while the answer was under way
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		_ = c.Hangup(ctx)
+		return
+	}
 	c.talk(d.Context(), &d.DialogMedia)
 }
 
@@ -197,7 +204,7 @@ func (c *Conversation) undecided() error {
 	case <-c.ended:
 		return ErrEnded
 	case <-c.answered:
-		return errors.New("the call is answered already")
+		return errAnswered
 	default:
 	}
 	if !c.Incoming {

@@ -62,7 +62,10 @@ func (e *CallError) Error() string {
 }
 
 // ErrEnded says that the conversation is over.
-var ErrEnded = errors.New("the conversation has ended")
+var (
+	ErrEnded    = errors.New("the conversation has ended")
+	errAnswered = errors.New("the call is answered already")
+)
 
 func (p *Phone) newConversation(id string) *Conversation {
 	return &Conversation{
@@ -167,24 +170,8 @@ func (c *Conversation) WaitEnd(ctx context.Context) (Ending, error) {
 func (c *Conversation) Hangup(ctx context.Context) error {
 	c.mu.Lock()
 	c.hungUp = true
-	answered := !c.answeredAt.IsZero()
 	c.mu.Unlock()
-	select {
-	case <-c.ended:
-		return nil
-	default:
-	}
-	var err error
-	switch {
-	case !answered && c.Incoming:
-		err = c.Reject(sip.StatusGlobalDecline)
-	case !answered:
-		c.cancel()
-	default:
-		err = c.dialog().Hangup(ctx)
-		c.finish(Ending{})
-	}
-	if err != nil {
+	if err := c.sendEnd(ctx); err != nil && !errors.Is(err, ErrEnded) {
 		return fmt.Errorf("hang up: %w", err)
 	}
 	select {
@@ -195,8 +182,30 @@ func (c *Conversation) Hangup(ctx context.Context) error {
 	}
 }
 
+func (c *Conversation) sendEnd(ctx context.Context) error {
+	if c.Incoming {
+		if err := c.Reject(sip.StatusGlobalDecline); !errors.Is(err, errAnswered) {
+			return err
+		}
+	}
+	select {
+	case <-c.ended:
+		return ErrEnded
+	case <-c.answered:
+	default:
+		c.cancel() // rings still; an answer that crosses this ends in talk
+		return nil
+	}
+	err := c.dialog().Hangup(ctx)
+	c.finish(Ending{})
+	return err
+}
+
 // Hold sends a re-INVITE with "sendonly", Unhold one with "sendrecv".
 func (c *Conversation) Hold(ctx context.Context) error {
+	if err := c.WaitAnswer(ctx); err != nil {
+		return fmt.Errorf("hold: %w", err)
+	}
 	if err := c.dialog().Hold(ctx); err != nil {
 		return fmt.Errorf("hold: %w", err)
 	}
@@ -209,59 +218,6 @@ func (c *Conversation) Unhold(ctx context.Context) error {
 		return fmt.Errorf("take off hold: %w", err)
 	}
 	return nil
-}
-
-// Transfer asks Asterisk to connect the other side with number (blind, REFER).
-// Asterisk ends our side when it has done so; wait for it with WaitEnd.
-func (c *Conversation) Transfer(ctx context.Context, number string) error {
-	return c.refer(ctx, c.phone.uri(number))
-}
-
-// TransferTo asks Asterisk to connect the other sides of two conversations of
-// this phone (attended, REFER with Replaces, RFC 3891).
-func (c *Conversation) TransferTo(ctx context.Context, other *Conversation) error {
-	to := c.phone.uri(other.otherNumber())
-	local, remote := other.tags()
-	replaces := other.id + ";to-tag=" + remote + ";from-tag=" + local
-	to.Headers.Add("Replaces", escapeHeader(replaces))
-	return c.refer(ctx, to)
-}
-
-// escapeHeader escapes what may not stand in a header part of a SIP URI.
-func escapeHeader(value string) string {
-	return strings.NewReplacer("%", "%25", ";", "%3B", "=", "%3D", "@", "%40", "?", "%3F", "&", "%26").Replace(value)
-}
-
-func (c *Conversation) refer(ctx context.Context, to sip.Uri) error {
-	ignore := func(int) {}
-	var err error
-	if c.Incoming {
-		err = c.server.ReferOptions(ctx, to, diago.ReferServerOptions{OnNotify: ignore})
-	} else {
-		err = c.client.ReferOptions(ctx, to, diago.ReferClientOptions{OnNotify: ignore})
-	}
-	if err != nil {
-		return fmt.Errorf("transfer: %w", err)
-	}
-	return nil
-}
-
-func (c *Conversation) otherNumber() string {
-	if c.Incoming {
-		return c.FromUser
-	}
-	return c.Dialled
-}
-
-// tags are the dialog tags of this phone and of Asterisk.
-func (c *Conversation) tags() (local, remote string) {
-	d := c.dialog().DialogSIP()
-	from, _ := d.InviteRequest.From().Params.Get("tag")
-	to, _ := d.InviteResponse.To().Params.Get("tag")
-	if c.Incoming {
-		return to, from
-	}
-	return from, to
 }
 
 // sipDialog is what both kinds of diago's sessions can do.
