@@ -1,0 +1,554 @@
+package crm
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http/httptest"
+	"reflect"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"markaz/apps/crm/fault"
+	"markaz/apps/crm/hooktest"
+	"markaz/call"
+)
+
+// bench is a sink with a web hook to a receiver, on a clock that tests move.
+type bench struct {
+	*testing.T
+	sink  *Sink
+	hook  *hooktest.Receiver
+	clock *clock
+	facts *facts
+	log   logbook
+}
+
+func newBench(t *testing.T, change func(*SinkConfig)) *bench {
+	t.Helper()
+	b := &bench{T: t, clock: &clock{at: t0}, facts: &facts{}, log: logbook{}}
+	hook, err := hooktest.New(secretA)
+	if err != nil {
+		t.Fatal(err)
+	}
+	hook.Clock(b.clock.now)
+	b.hook = hook
+	srv := httptest.NewServer(hook)
+	t.Cleanup(srv.Close)
+	cfg := SinkConfig{Name: "erp", Webhook: &Webhook{
+		URL: srv.URL + "/hook", Secrets: []Secret{NewSecret(secretA)},
+		Net: Net{AllowPrivate: true, Timeout: 2 * time.Second},
+	}}
+	if change != nil {
+		change(&cfg)
+	}
+	sinks, err := Open(Config{cfg}, deps(b.log, b.clock, b.facts))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.sink = sinks[0]
+	t.Cleanup(b.sink.conn.(*webhook).web.client.CloseIdleConnections)
+	return b
+}
+
+// lane is one call's way through the sink: what a consumer group does for it.
+type lane struct {
+	events []call.Event
+	tries  int
+	due    time.Time
+	dead   []call.Event
+}
+
+// run delivers the calls' events, each call in order, moving the clock to
+// whatever is due next, until all is done or the clock reaches the end.
+func (b *bench) run(end time.Time, calls ...[]call.Event) []*lane {
+	b.Helper()
+	lanes := make([]*lane, len(calls))
+	for i, events := range calls {
+		b.log.add(events)
+		lanes[i] = &lane{events: events, due: b.clock.now()}
+	}
+	b.resume(end, lanes)
+	return lanes
+}
+
+func (b *bench) resume(end time.Time, lanes []*lane) {
+	for {
+		var next *lane
+		for _, l := range lanes {
+			if len(l.events) > 0 && (next == nil || l.due.Before(next.due)) {
+				next = l
+			}
+		}
+		if next == nil || next.due.After(end) {
+			return
+		}
+		b.clock.reach(next.due)
+		if b.step(next) == Disable {
+			return
+		}
+	}
+}
+
+func (b *bench) step(l *lane) Act {
+	v, err := b.sink.Deliver(context.Background(), l.events[0], l.tries+1)
+	if (v.Act == Done) != (err == nil) {
+		b.Errorf("%s with error %v", v.Act, err)
+	}
+	switch v.Act {
+	case Done, Dead:
+		if v.Act == Dead {
+			l.dead = append(l.dead, l.events[0])
+		}
+		l.events, l.tries = l.events[1:], 0
+	case Retry:
+		if v.After <= 0 {
+			b.Fatalf("no wait before the next try: %v", err)
+		}
+		if !v.Free {
+			l.tries++
+		}
+		l.due = b.clock.now().Add(v.After)
+	}
+	return v.Act
+}
+
+// complete checks that the receiver has all events of a call, once and in order.
+func (b *bench) complete(events []call.Event) {
+	b.Helper()
+	got := b.hook.Of(events[0].Call)
+	if len(got) != len(events) {
+		b.Errorf("call %s: %d events of %d", events[0].Call, len(got), len(events))
+		return
+	}
+	for i := range got {
+		if !reflect.DeepEqual(got[i].Event, events[i]) {
+			b.Errorf("call %s: event %d is %+v", events[0].Call, i, got[i].Event)
+		}
+	}
+}
+
+func (b *bench) sound() {
+	b.Helper()
+	if broken := b.hook.Broken(); len(broken) > 0 {
+		b.Errorf("contract broken: %v", broken)
+	}
+}
+
+func TestWebhookTellsACall(t *testing.T) {
+	b := newBench(t, nil)
+	events := queued("c1")
+	b.run(t0.Add(time.Minute), events)
+	b.complete(events)
+	b.sound()
+	got := b.hook.Of("c1")
+	for i, e := range got {
+		if want := i >= len(got)-2; (e.Call != nil) != want {
+			t.Errorf("%s: record %v", e.Type, e.Call != nil)
+		}
+	}
+	ended, amended := got[len(got)-2], got[len(got)-1]
+	if c := ended.Call; c.Disposition != call.CallAnsweredD || c.Agent != "sara" || len(c.Legs) != 3 || c.Recordings[0].State != "stopped" {
+		t.Errorf("record at the end: %+v", c)
+	}
+	if c := amended.Call; c.Revision != 1 || c.Recordings[0].File == "" {
+		t.Errorf("amended record: %+v", c)
+	}
+	if ended.Type != "org.markaz.call.ended.v1" || ended.Source != "markaz/pbx" || ended.Sequence != "0000000015" {
+		t.Errorf("envelope %s", ended.Body)
+	}
+	if told := b.facts.told(); len(told) != 0 {
+		t.Errorf("facts %v", told)
+	}
+}
+
+func TestWebhookThinAndLong(t *testing.T) {
+	events := queued("c1")
+	for range 700 {
+		events = append(events, call.Event{Kind: call.LegRinging, Leg: fmt.Sprint("x", len(events)), Role: call.RoleAgent, Address: "103"})
+	}
+	slices.SortStableFunc(events, func(a, b call.Event) int { return rank(a.Kind) - rank(b.Kind) })
+	events = numbered("c1", events)
+	b := newBench(t, func(c *SinkConfig) { c.Only = OnlyFinished })
+	b.run(t0.Add(time.Minute), events)
+	got := b.hook.Of("c1")
+	if len(got) != 2 || got[0].Call == nil || len(got[0].Call.Legs) != 0 || got[0].Call.From == "" || len(got[0].Body) > bodyLimit {
+		t.Errorf("long record: %d events, %.300s", len(got), got[0].Body)
+	}
+	var data struct{ Data Data }
+	if err := json.Unmarshal(got[0].Body, &data); err != nil || !data.Data.Truncated {
+		t.Errorf("not said to be truncated: %v", err)
+	}
+
+	thin := newBench(t, func(c *SinkConfig) { c.Webhook.Thin = true })
+	thin.run(t0.Add(time.Minute), queued("c2"))
+	thin.sound()
+	for _, e := range thin.hook.Of("c2") {
+		if e.Call != nil || strings.Contains(string(e.Body), "0912") || strings.Contains(string(e.Body), "sara") {
+			t.Errorf("thin event says too much: %s", e.Body)
+		}
+	}
+}
+
+// rank keeps the end of a call last.
+func rank(k call.Kind) int {
+	switch k {
+	case call.CallEnded:
+		return 1
+	case call.CallAmended:
+		return 2
+	}
+	return 0
+}
+
+// Ensure an answer that was lost after the receiver had stored the event gives
+// a repeat that it can tell by its id, and nothing else.
+func TestWebhookRepeatsAreTheSame(t *testing.T) {
+	b := newBench(t, nil)
+	for range 4 {
+		b.hook.Script().Next(fault.Fault{}, fault.Fault{Status: 500, Work: true}, fault.Fault{Reset: true, Work: true})
+	}
+	events := queued("c1")
+	b.run(t0.Add(time.Hour), events)
+	b.complete(events)
+	b.sound()
+	if n := b.hook.Repeats(); n < 4 {
+		t.Errorf("%d repeats", n)
+	}
+}
+
+func TestWebhookRotatesSecrets(t *testing.T) {
+	b := newBench(t, func(c *SinkConfig) {
+		c.Webhook.Secrets = []Secret{NewSecret(secretB), NewSecret(secretA)}
+	})
+	b.run(t0.Add(time.Minute), queued("c1"))
+	b.complete(queued("c1"))
+	b.sound()
+}
+
+// Ensure an event that the receiver refuses is tried on the schedule and put
+// aside, while other calls pass and the rest of its call follows.
+func TestPoisonedEvent(t *testing.T) {
+	b := newBench(t, nil)
+	b.hook.Script().Next(slices.Repeat([]fault.Fault{{Status: 422, Body: "unknown queue"}}, 10)...)
+	poisoned := queued("c1")
+	lanes := b.run(t0.Add(80*time.Hour), poisoned)
+	if l := lanes[0]; len(l.dead) != 1 || l.dead[0].ID != "c1-1" || len(l.events) != 0 {
+		t.Fatalf("dead %v, left %d", l.dead, len(l.events))
+	}
+	if at := b.clock.now().Sub(t0); at != StandardSchedule().Span() {
+		t.Errorf("given up after %v", at)
+	}
+	if got := b.hook.Of("c1"); len(got) != len(poisoned)-1 {
+		t.Errorf("%d events came", len(got))
+	}
+	if told := b.facts.told(); !slices.Equal(told, []string{"delivery.failed dead"}) {
+		t.Errorf("facts %v", told)
+	}
+	f := b.facts.all[0]
+	if f.Ref != "erp" || f.Data["event"] != "c1-1" || f.Data["call"] != "c1" || !strings.Contains(f.Reason, "unknown queue") || f.Call != "" {
+		t.Errorf("fact %+v", f)
+	}
+}
+
+// Ensure an outage of hours costs a probe a minute, uses up nobody's tries, is
+// told once, and is over for all within minutes (many calls, one sink).
+func TestOutage(t *testing.T) {
+	b := newBench(t, nil)
+	b.hook.Script().Always(fault.Fault{Status: 500})
+	var calls [][]call.Event
+	for i := range 100 {
+		calls = append(calls, queued(fmt.Sprintf("c%d", i)))
+	}
+	const outage = 4 * time.Hour
+	lanes := b.run(t0.Add(outage), calls...)
+	requests := testutil.CollectAndCount(b.sink.stats.seconds)
+	if requests != 1 {
+		t.Fatalf("%d histograms", requests)
+	}
+	if st := b.sink.Status(); st.State != "away" || st.Waiting != 100 || st.Since == nil || !st.Since.Equal(t0) {
+		t.Errorf("status %+v", st)
+	}
+	tries := 0
+	for _, l := range lanes {
+		tries += l.tries
+	}
+	if tries > trip {
+		t.Errorf("the outage used up %d tries", tries)
+	}
+	if n := b.requests(); n < 200 || n > 260 {
+		t.Errorf("%d requests in %v", n, outage)
+	}
+	b.hook.Script().Always(fault.Fault{})
+	b.resume(t0.Add(outage+10*time.Minute), lanes)
+	for _, c := range calls {
+		b.complete(c)
+	}
+	b.sound()
+	if told := b.facts.told(); !slices.Equal(told, []string{"delivery.failed away", "delivery.recovered "}) {
+		t.Errorf("facts %v", told)
+	}
+	if d := time.Duration(b.facts.all[1].DurationMS) * time.Millisecond; d < outage || d > outage+2*time.Minute {
+		t.Errorf("outage told as %v", d)
+	}
+}
+
+// requests counts what was sent, by the metric.
+func (b *bench) requests() int {
+	reg := prometheus.NewRegistry()
+	b.sink.Register(reg)
+	families, err := reg.Gather()
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, f := range families {
+		if f.GetName() == "markaz_delivery_request_seconds" {
+			return int(f.GetMetric()[0].GetHistogram().GetSampleCount())
+		}
+	}
+	b.Fatal("no such metric")
+	return 0
+}
+
+// Ensure a receiver that never comes back is given up after the time that the
+// schedule takes, and not sooner.
+func TestOutageForEver(t *testing.T) {
+	b := newBench(t, nil)
+	b.hook.Script().Always(fault.Fault{Status: 502})
+	events := queued("c1")[:1]
+	lanes := b.run(t0.Add(100*time.Hour), events)
+	if len(lanes[0].dead) != 1 {
+		t.Fatalf("dead %v", lanes[0].dead)
+	}
+	if at, span := b.clock.now().Sub(t0), StandardSchedule().Span(); at < span || at > span+5*time.Minute {
+		t.Errorf("given up after %v", at)
+	}
+	if told := b.facts.told(); !slices.Equal(told, []string{"delivery.failed away", "delivery.failed dead"}) {
+		t.Errorf("facts %v", told)
+	}
+}
+
+func TestThrottledReceiver(t *testing.T) {
+	for name, f := range map[string]fault.Fault{
+		"429, seconds": {Status: 429, RetryAfter: "600"},
+		"503, date":    {Status: 503, RetryAfter: t0.Add(10 * time.Minute).Format("Mon, 02 Jan 2006 15:04:05 GMT")},
+	} {
+		b := newBench(t, nil)
+		b.hook.Script().Next(f)
+		one, two := queued("c1"), queued("c2")
+		lanes := b.run(t0.Add(10*time.Minute-time.Second), one, two)
+		if n := b.requests(); n != 1 {
+			t.Errorf("%s: %d requests during the pause", name, n)
+		}
+		b.resume(t0.Add(13*time.Minute), lanes)
+		b.complete(one)
+		b.complete(two)
+		b.sound()
+		if told := b.facts.told(); len(told) != 0 {
+			t.Errorf("%s: facts %v", name, told)
+		}
+	}
+}
+
+func TestGoneReceiver(t *testing.T) {
+	b := newBench(t, nil)
+	b.hook.Script().Always(fault.Fault{Status: 410, Body: "unsubscribed"})
+	events := queued("c1")
+	lanes := b.run(t0.Add(time.Hour), events)
+	for range 5 {
+		if v, err := b.sink.Deliver(context.Background(), events[0], 1); v.Act != Disable || !errors.Is(err, ErrGone) {
+			t.Errorf("%+v, %v", v, err)
+		}
+	}
+	if n := b.requests(); n != 1 {
+		t.Errorf("%d requests", n)
+	}
+	if told := b.facts.told(); !slices.Equal(told, []string{"delivery.failed disabled"}) {
+		t.Errorf("facts %v", told)
+	}
+	if st := b.sink.Status(); st.State != "disabled" || !strings.Contains(st.LastError, "unsubscribed") {
+		t.Errorf("status %+v", st)
+	}
+	b.hook.Script().Always(fault.Fault{})
+	b.sink.Enable()
+	b.resume(t0.Add(2*time.Hour), lanes)
+	b.complete(events)
+	b.sound()
+}
+
+// Ensure a sink that starts in the middle of a call tells a whole record.
+func TestRestartInTheMiddle(t *testing.T) {
+	b := newBench(t, nil)
+	events := queued("c1")
+	b.log.add(events)
+	lanes := []*lane{{events: events[9:], due: t0}}
+	b.resume(t0.Add(time.Minute), lanes)
+	got := b.hook.Of("c1")
+	if len(got) != len(events)-9 {
+		t.Fatalf("%d events", len(got))
+	}
+	if c := got[len(got)-2].Call; c.From == "" || c.Agent != "sara" || len(c.Queues) != 1 {
+		t.Errorf("record %+v", c)
+	}
+}
+
+func TestLogAwayIsNotTheReceiversFault(t *testing.T) {
+	b := newBench(t, nil)
+	b.sink.keeper = NewKeeper(10, func(context.Context, string) ([]call.Event, error) { return nil, errors.New("redis is away") })
+	v, err := b.sink.Deliver(context.Background(), queued("c1")[5], 1)
+	if v.Act != Retry || !v.Free || err == nil {
+		t.Errorf("%+v, %v", v, err)
+	}
+	if b.sink.Status().State != "ok" || len(b.hook.Events()) != 0 {
+		t.Errorf("status %+v", b.sink.Status())
+	}
+}
+
+// brittle is a connector that panics, and one that is stopped in the middle.
+type brittle struct{ wait bool }
+
+func (brittle) Caps() []Cap                { return nil }
+func (brittle) Test(context.Context) error { return nil }
+func (c brittle) Deliver(ctx context.Context, _ call.Event, _ call.Call) error {
+	if c.wait {
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	panic("nil map")
+}
+
+func TestFaultyConnector(t *testing.T) {
+	f := &facts{}
+	s := newSink(SinkConfig{Name: "x"}, brittle{}, deps(logbook{}, &clock{at: t0}, f))
+	if v, err := s.Deliver(context.Background(), queued("c")[0], 1); v.Act != Retry || v.Free || err == nil {
+		t.Errorf("%+v, %v", v, err)
+	}
+	s.conn = brittle{wait: true}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if v, err := s.Deliver(ctx, queued("c")[0], 1); v.Act != Retry || !v.Free || !errors.Is(err, context.Canceled) {
+		t.Errorf("%+v, %v", v, err)
+	}
+	if len(f.told()) != 0 || s.Status().State != "ok" {
+		t.Errorf("stopping is told as %v, %+v", f.told(), s.Status())
+	}
+}
+
+// Ensure sinks are not told of their own failures, and that two failing sinks
+// do not tell each other's for ever.
+func TestFailuresOfSinks(t *testing.T) {
+	b := newBench(t, func(c *SinkConfig) { c.Events, c.Schedule = []string{"delivery.*"}, Schedule{0} })
+	own := call.Event{ID: "1", V: 1, Kind: call.DeliveryFailed, Ref: "erp", At: t0, SeenAt: t0}
+	other := call.Event{ID: "2", V: 1, Kind: call.DeliveryFailed, Ref: "crm", At: t0, SeenAt: t0}
+	b.hook.Script().Next(fault.Fault{}, fault.Fault{Status: 400})
+	for _, e := range []call.Event{own, other} {
+		if v, err := b.sink.Deliver(context.Background(), e, 1); v.Act != Done {
+			t.Errorf("%+v, %v", v, err)
+		}
+	}
+	if got := b.hook.Events(); len(got) != 1 || got[0].ID != "2" {
+		t.Errorf("told %v", got)
+	}
+	other.ID = "3"
+	if v, _ := b.sink.Deliver(context.Background(), other, 1); v.Act != Dead || len(b.facts.told()) != 0 {
+		t.Errorf("%+v, facts %v", v, b.facts.told())
+	}
+}
+
+// Ensure many calls at once, through a receiver that fails in every way, end
+// complete, in order, once (under the race detector).
+func TestManyAtOnce(t *testing.T) {
+	b := newBench(t, func(c *SinkConfig) {
+		c.Keep = 10
+		c.Schedule = append(Schedule{0}, slices.Repeat([]time.Duration{time.Hour}, 200)...)
+	})
+	// The tries jump through days; the signatures are judged by real time.
+	b.hook.Clock(nil)
+	b.sink.conn.(*webhook).now = time.Now
+	var calls [][]call.Event
+	for i := range 40 {
+		events := queued(fmt.Sprintf("c%d", i))
+		b.log.add(events)
+		calls = append(calls, events)
+		b.hook.Script().Next(fault.Fault{}, fault.Fault{Status: 500, Work: true}, fault.Fault{Reset: true}, fault.Fault{Status: 400})
+	}
+	var wg sync.WaitGroup
+	for _, events := range calls {
+		wg.Go(func() {
+			l := &lane{events: events}
+			for len(l.events) > 0 {
+				if b.step(l) == Retry {
+					b.clock.reach(l.due)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	for _, c := range calls {
+		b.complete(c)
+	}
+	b.sound()
+	if st := b.sink.Status(); st.Waiting != 0 || st.State != "ok" {
+		t.Errorf("status %+v", st)
+	}
+}
+
+func TestRate(t *testing.T) {
+	b := newBench(t, func(c *SinkConfig) { c.Rate = 100 })
+	begin := time.Now()
+	for i := range 9 {
+		b.run(t0.Add(time.Minute), queued(fmt.Sprintf("c%d", i)))
+	}
+	// 144 events: a hundred at once, the rest at the rate.
+	if took := time.Since(begin); took < 400*time.Millisecond {
+		t.Errorf("144 events in %v", took)
+	}
+}
+
+func TestMetrics(t *testing.T) {
+	b := newBench(t, nil)
+	b.hook.Script().Next(fault.Fault{Status: 400})
+	b.run(t0.Add(2*time.Second), queued("c1"))
+	reg := prometheus.NewRegistry()
+	b.sink.Register(reg)
+	err := testutil.GatherAndCompare(reg, strings.NewReader(`
+# HELP markaz_delivery_attempts_total Events handed to a sink, by what became of them: done, skipped, retry, waiting, dead, disable.
+# TYPE markaz_delivery_attempts_total counter
+markaz_delivery_attempts_total{result="retry",sink="erp"} 1
+# HELP markaz_delivery_disabled 1 when the receiver has answered 410 and the sink is switched off.
+# TYPE markaz_delivery_disabled gauge
+markaz_delivery_disabled{sink="erp"} 0
+# HELP markaz_delivery_lag_seconds Age of the oldest event that was tried and not taken; 0 if there is none.
+# TYPE markaz_delivery_lag_seconds gauge
+markaz_delivery_lag_seconds{sink="erp"} 0
+`), "markaz_delivery_attempts_total", "markaz_delivery_disabled", "markaz_delivery_lag_seconds")
+	if err != nil {
+		t.Error(err)
+	}
+	b.clock.move(90 * time.Second)
+	if lag := b.sink.Status().LagMS; lag != 90000 {
+		t.Errorf("lag %d", lag)
+	}
+	if problems, err := testutil.GatherAndLint(reg); err != nil || len(problems) > 0 {
+		t.Errorf("lint: %v %v", problems, err)
+	}
+}
+
+func TestTestOfAWebhook(t *testing.T) {
+	b := newBench(t, nil)
+	if err := b.sink.Test(context.Background()); err != nil {
+		t.Error(err)
+	}
+	b.hook.Script().Next(fault.Fault{Status: 401, Body: "bad signature"})
+	if err := b.sink.Test(context.Background()); err == nil || !strings.Contains(err.Error(), "401") || !strings.Contains(err.Error(), "bad signature") {
+		t.Errorf("%v", err)
+	}
+	b.sound()
+}
