@@ -28,6 +28,7 @@ type Options struct {
 	Version      string            // "22" or "16"; default from the environment variable ASTERISK, else 22
 	Files        map[string]string // configuration files by name, instead of or beside the generated ones; "extensions.conf" first of all
 	Extensions   int               // phones 101, 102, …; default 10
+	Robots       int               // extensions 901, 902, … that StartRobots plays; default none
 	AgentContext string            // where the phones dial; default dialplan.ContextAgents
 	TrunkContext string            // where calls from the trunk land; default dialplan.ContextInbound
 	SessionLimit int               // of Asterisk's HTTP server; default 1000
@@ -102,22 +103,24 @@ func cacheDir() string {
 // all along keeps one process id. The hosts file names this machine because an
 // unresolvable own name stalls PJSIP for 5 s per call.
 const enter = `set -e
-root=$1 hosts=$2 shares=$3; shift 3
+root=$1 hosts=$2 folder=$3 shares=$4; shift 4
 mount --rbind /proc "$root/proc"
 mount --rbind /dev "$root/dev"
 [ -e "$root/etc/hosts" ] || : >"$root/etc/hosts"
 mount --bind "$hosts" "$root/etc/hosts"
 IFS=:
 for dir in $shares; do mkdir -p "$root$dir"; mount --rbind "$dir" "$root$dir"; done
-exec chroot "$root" "$@"`
+exec chroot "$root" /bin/sh -c 'cd "$0" && exec "$@"' "$folder" "$@"`
 
 // command is a program of Asterisk's system, with our shared folders in it.
-func (a *Asterisk) command(argv ...string) *exec.Cmd {
+func (a *Asterisk) command(folder string, argv ...string) *exec.Cmd {
 	shares := append([]string{os.TempDir()}, a.opt.Share...)
 	if !strings.HasPrefix(a.opt.Dir, os.TempDir()+"/") {
 		shares = append(shares, a.opt.Dir)
 	}
-	args := []string{"--mount", "--", "sh", "-c", enter, "enter", a.root, a.path("hosts"), strings.Join(shares, ":")}
+	args := []string{
+		"--mount", "--", "sh", "-c", enter, "enter", a.root, a.path("hosts"), folder, strings.Join(shares, ":"),
+	}
 	cmd := exec.Command("unshare", append(args, argv...)...)
 	cmd.Env = append(os.Environ(), "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C.UTF-8", "LANG=C.UTF-8")
 	return cmd
@@ -137,7 +140,7 @@ func (a *Asterisk) Resume(ctx context.Context) error {
 		return fmt.Errorf("start asterisk: %w", err)
 	}
 	defer out.Close()
-	cmd := a.command("/usr/sbin/asterisk", "-f", "-C", a.path("etc", "asterisk.conf"))
+	cmd := a.command(a.opt.Dir, "/usr/sbin/asterisk", "-f", "-C", a.path("etc", "asterisk.conf"))
 	cmd.Stdout, cmd.Stderr = out, out
 	if a.process, err = proc.Start(cmd); err != nil {
 		return err

@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 
 	"markaz/asterisk/testbed/tone"
@@ -117,7 +116,8 @@ func (a *Asterisk) files() (map[string]string, error) {
 		"ari.conf": "[general]\nenabled=yes\npretty=no\nchannelvars=" + channelVars() + "\n" +
 			fmt.Sprintf("[%s]\ntype=user\nread_only=no\npassword=%s\n", ARIUser, ARIPassword),
 		"manager.conf": managerConf(a.opt.Manager, ami),
-		"rtp.conf": fmt.Sprintf("[general]\nrtpstart=%d\nrtpend=%d\nicesupport=no\n",
+		// SIPp sends keys from another port than sound, which strict RTP would drop.
+		"rtp.conf": fmt.Sprintf("[general]\nrtpstart=%d\nrtpend=%d\nicesupport=no\nstrictrtp=no\n",
 			a.ports.First+servicePorts, a.ports.First+a.ports.Count-1),
 		"pjsip.conf":       a.pjsipConf(),
 		"musiconhold.conf": fmt.Sprintf("[default]\nmode=files\ndirectory=%s\n[%s]\nmode=files\ndirectory=%[1]s\n", a.path("moh"), MusicName),
@@ -218,6 +218,3 @@ func queuesConf(queues map[string][]string) string {
 	}
 	return b.String()
 }
-
-// Extension is the number of the i-th phone, from 0: 101, 102, …
-func Extension(i int) string { return strconv.Itoa(101 + i) }

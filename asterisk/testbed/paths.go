@@ -44,6 +44,9 @@ func (a *Asterisk) ManagerAddr() string { return a.ports.Addr(2) }
 // ProviderAddr is where calls out over the trunk arrive; a Provider phone listens there.
 func (a *Asterisk) ProviderAddr() string { return a.ports.Addr(3) }
 
+// robotAddr is where the Robots listen.
+func (a *Asterisk) robotAddr() string { return a.ports.Addr(4) }
+
 // Spare is a reserved port of the bed for a server of the test or demo, i from
 // 0 to 4: for instance the FastAGI address that the dialplan names.
 func (a *Asterisk) Spare(i int) string { return a.ports.Addr(5 + i) }

@@ -2,6 +2,7 @@ package testbed
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 )
 
@@ -27,7 +28,6 @@ dtmf_mode=rfc4733
 [line](!,leg)
 context=%s
 trust_id_inbound=yes
-send_pai=yes
 [provider]
 type=aor
 contact=sip:%s
@@ -59,5 +59,21 @@ max_contacts=1
 remove_existing=yes
 `, Extension(i), a.opt.AgentContext, password)
 	}
+	for i := range a.opt.Robots {
+		fmt.Fprintf(&b, `[%[1]s](leg)
+context=%[2]s
+aors=%[1]s
+callerid="Robot %[1]s" <%[1]s>
+[%[1]s]
+type=aor
+contact=sip:%[1]s@%[3]s
+`, Robot(i), a.opt.AgentContext, a.robotAddr())
+	}
 	return b.String()
 }
+
+// Extension is the number of the i-th phone, from 0: 101, 102, …
+func Extension(i int) string { return strconv.Itoa(101 + i) }
+
+// Robot is the number of the i-th robot, from 0: 901, 902, …
+func Robot(i int) string { return strconv.Itoa(901 + i) }
