@@ -2,42 +2,109 @@ package asterisk
 
 import (
 	"context"
+	"strconv"
+	"time"
 
+	"markaz/asterisk/ari"
 	"markaz/call"
 )
+
+// handoverPatience is how long a leg may be between its FastAGI session and
+// Stasis, where the dialplan has a few steps to do.
+const handoverPatience = 2 * time.Second
 
 // holder is who carries out the actions of a leg that is not (yet) in Stasis:
 // its FastAGI session.
 //
-// The life of such a leg: the session calls [Switch.hold], emits CallStarted,
-// and takes actions through do. Handover is the last action it gets: the
+// The life of such a leg: the session calls [Switch.hold] with its CallStarted
+// and then takes actions through do. Handover is the last action it gets: the
 // session ends itself with MARKAZ_DONE=handover and calls [Switch.handedOver];
 // whatever is asked of the leg meanwhile waits for its StasisStart. A session
-// that ends in any other way emits LegEnded and calls [Switch.letGo].
+// that ends in any other way calls [Switch.letGo] with its LegEnded.
 type holder interface {
 	// do takes an action and never blocks; false says that there is no room
 	// for it, and then the Switch reports ActionFailed.
 	do(call.Action) bool
 }
 
-// hold makes h responsible for the actions of a leg.
-func (s *Switch) hold(leg, callID string, h holder) {}
+// hold makes h responsible for the leg started.Leg of the call started.Call,
+// and emits started (a CallStarted). The two are one step, so that reconciling
+// never meets a leg that the loop has not heard of.
+func (s *Switch) hold(h holder, started call.Event) {
+	s.syncing.RLock()
+	defer s.syncing.RUnlock()
+	l := newLeg(started.Leg, started.Call, who{Role: call.RoleCaller, Address: started.From, Trunk: started.Trunk}, held)
+	l.holder = h
+	s.legs.add(l)
+	s.emit(started)
+}
 
 // handedOver tells that the leg's FastAGI session is over and that Stasis has
-// it next. Should it not come within 2 s, the Switch looks for it and ends it.
-func (s *Switch) handedOver(leg string) {}
+// it next. Should it not come in time, the Switch looks for it and ends it.
+func (s *Switch) handedOver(id string) {
+	s.legs.with(id, func(l *leg) {
+		if l.stage == held {
+			l.stage, l.holder = handing, nil
+		}
+	})
+	s.lanes.beside(func(ctx context.Context) { s.expect(ctx, id) })
+}
 
-// letGo forgets a leg whose session has ended for good.
-func (s *Switch) letGo(leg string) {}
+// letGo ends a leg whose session is over for good: ended is its LegEnded,
+// emitted unless the leg's end has been told already.
+func (s *Switch) letGo(ended call.Event) {
+	if s.legs.remove(ended.Leg) != nil {
+		s.emit(ended)
+	}
+}
 
-// setLease starts the leg's dead-man's switch anew (on) or lifts it, by
-// TIMEOUT(absolute), which works for channels in FastAGI as well.
-func (s *Switch) setLease(ctx context.Context, leg string, on bool) error { return nil }
+// setLease starts the dead-man's switch of a leg in Stasis anew (on) or lifts
+// it. A leg in FastAGI does that over its session: REST sets no variables of
+// channels that are not in Stasis.
+func (s *Switch) setLease(ctx context.Context, leg string, on bool) error {
+	seconds := 0
+	if on {
+		seconds = int(s.cfg.Lease / time.Second)
+	}
+	return s.ari.SetVariable(ctx, leg, "TIMEOUT(absolute)", strconv.Itoa(seconds))
+}
 
-// emit fills in what all events of this PBX have in common (V, ID, Source,
-// Live and, where they are zero, At and SeenAt) and hands the event to the
-// sink, which may block for a moment.
-func (s *Switch) emit(e call.Event) {}
+// expect waits for a leg that is on its way into Stasis.
+func (s *Switch) expect(ctx context.Context, id string) {
+	l := s.legs.get(id)
+	if l == nil {
+		return
+	}
+	for {
+		late := time.NewTimer(handoverPatience)
+		select {
+		case <-l.entered:
+		case <-l.gone:
+		case <-ctx.Done():
+		case <-late.C:
+			if !s.settle(ctx, id) {
+				continue
+			}
+		}
+		late.Stop()
+		return
+	}
+}
 
-// newID makes an id for a call, a leg or a playback.
-func (s *Switch) newID() string { return "" }
+// settle finds out what has become of a leg that did not come; false when
+// Asterisk cannot be asked.
+func (s *Switch) settle(ctx context.Context, id string) bool {
+	ch, err := s.ari.Channel(ctx, id)
+	switch {
+	case ari.Gone(err):
+		s.finish(id, s.now())
+	case err != nil:
+		return false
+	case s.inApp(ch):
+		s.enter(id, s.now(), ch.State == stateUp) // its StasisStart got lost with a connection
+	default:
+		s.legs.with(id, func(l *leg) { l.ending.moved = "kept by the dialplan" })
+		s.finish(id, s.now())
+	}
+	return true
+}

@@ -2,13 +2,18 @@ package asterisk
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"markaz/asterisk/ari"
 	"markaz/call"
 )
 
@@ -18,11 +23,26 @@ var ErrReplaced = errors.New("another instance has taken over the Stasis applica
 
 // Switch is one Asterisk server.
 type Switch struct {
-	cfg    Config
-	log    *slog.Logger
-	sink   func(call.Event)
-	now    func() time.Time
-	chance io.Reader
+	cfg  Config
+	log  *slog.Logger
+	sink func(call.Event)
+	now  func() time.Time
+
+	chance     io.Reader
+	chanceLock sync.Mutex
+
+	ari   *ari.Client
+	legs  *registry
+	lanes *lanes
+	stats *stats
+
+	// syncing is held by reconciling while it tells what it has found, and
+	// shared by whoever announces a new call: SwitchSynced says that every
+	// living leg has been told.
+	syncing  sync.RWMutex
+	started  time.Time // Asterisk's start-up time at the last connect
+	draining atomic.Bool
+	trouble  atomic.Pointer[error] // why calls cannot be served; nil while they can
 }
 
 // Option changes what New takes for granted.
@@ -31,7 +51,7 @@ type Option func(*Switch)
 // WithClock gives the time; the default is time.Now.
 func WithClock(now func() time.Time) Option { return func(s *Switch) { s.now = now } }
 
-// WithChance gives the randomness of ids; the default is crypto/rand.
+// WithChance gives the randomness of call ids; the default is crypto/rand.
 func WithChance(r io.Reader) Option { return func(s *Switch) { s.chance = r } }
 
 // New makes a Switch. Events go to sink, which may block for a moment; it is
@@ -40,10 +60,16 @@ func New(cfg Config, log *slog.Logger, sink func(call.Event), opts ...Option) (*
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	s := &Switch{cfg: cfg, log: log, sink: sink, now: time.Now}
+	s := &Switch{
+		cfg: cfg, log: log.With("source", cfg.Source), sink: sink, now: time.Now, chance: rand.Reader,
+		legs: newRegistry(), lanes: newLanes(cfg.Mailbox), stats: newStats(),
+	}
 	for _, o := range opts {
 		o(s)
 	}
+	s.ari = ari.New(cfg.ARI, s.stats)
+	s.stats.watch(s.legs.count)
+	s.setTrouble(errors.New("not connected to Asterisk yet"))
 	return s, nil
 }
 
@@ -51,19 +77,84 @@ func New(cfg Config, log *slog.Logger, sink func(call.Event), opts ...Option) (*
 // (ErrReplaced), or a permanent error: Asterisk refuses the password, or the
 // FastAGI port is taken.
 func (s *Switch) Run(ctx context.Context) error {
-	<-ctx.Done()
+	ctx, cancel := context.WithCancel(ctx)
+	var working sync.WaitGroup
+	defer working.Wait()
+	defer cancel()
+	working.Go(func() { s.lanes.run(ctx) })
+	err := s.ari.Run(ctx, connection{s})
+	switch {
+	case errors.Is(err, ari.ErrReplaced):
+		s.log.Error("replaced by another instance: this one commands no more calls", "app", s.ari.App())
+		return ErrReplaced
+	case errors.Is(err, ari.ErrRefused):
+		return fmt.Errorf("the ARI user %q is refused by %s: compare username and password with ari.conf there, and see that the user is not read_only (%w)",
+			s.cfg.ARI.Username, s.cfg.ARI.URL, err)
+	}
+	return err
+}
+
+// connection hears of the connection's life on behalf of a Switch.
+type connection struct{ s *Switch }
+
+// Connected implements ari.Handler.
+func (c connection) Connected(ctx context.Context) error {
+	if err := c.s.reconcile(ctx); err != nil {
+		return err
+	}
+	c.s.setTrouble(nil)
 	return nil
 }
 
-// Do has an action done. It never blocks; actions of one leg are done in
-// order, and what cannot be done is told by ActionFailed.
-func (s *Switch) Do(a call.Action) {}
+// Event implements ari.Handler.
+func (c connection) Event(e ari.Event) { c.s.take(e) }
+
+// Lost implements ari.Handler.
+func (c connection) Lost(err error) {
+	c.s.setTrouble(err)
+	c.s.log.Warn("connection to Asterisk lost", "err", err)
+	c.s.emit(call.Event{Kind: call.SwitchLost, Reason: err.Error()})
+}
+
+// Trying implements ari.Handler. The same failure is logged once.
+func (c connection) Trying(err error, _ time.Duration) {
+	if before := c.s.Ready(); before == nil || before.Error() != err.Error() {
+		c.s.log.Warn("cannot connect to Asterisk, trying on", "url", c.s.cfg.ARI.URL, "err", err)
+	}
+	c.s.setTrouble(err)
+}
+
+func (s *Switch) setTrouble(err error) {
+	s.stats.connection(err == nil, s.now())
+	if err == nil {
+		s.trouble.Store(nil)
+		return
+	}
+	s.trouble.Store(&err)
+}
 
 // Ready says why calls cannot be served now, or nil.
-func (s *Switch) Ready() error { return nil }
+func (s *Switch) Ready() error {
+	if err := s.trouble.Load(); err != nil {
+		return *err
+	}
+	if s.draining.Load() {
+		return errors.New("draining: no new calls are taken")
+	}
+	return nil
+}
 
-// Drain takes no new calls and waits until the last leg is gone or ctx ends.
-func (s *Switch) Drain(ctx context.Context) error { return nil }
+// Drain takes no new calls (the dialplan's fall-back serves them) and waits
+// until the last leg is gone or ctx ends.
+func (s *Switch) Drain(ctx context.Context) error {
+	s.draining.Store(true)
+	select {
+	case <-s.legs.whenEmpty():
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("%d legs are still up: %w", s.legs.count(), ctx.Err())
+	}
+}
 
 // Stats is a snapshot for people; metrics are for machines.
 type Stats struct {
@@ -72,20 +163,9 @@ type Stats struct {
 }
 
 // Stats returns the present figures.
-func (s *Switch) Stats() Stats { return Stats{} }
-
-// Register adds the metrics of this Switch to a registry.
-func (s *Switch) Register(reg prometheus.Registerer) error { return nil }
-
-// FetchRecording copies a finished recording to w and returns its length in
-// bytes.
-func (s *Switch) FetchRecording(ctx context.Context, id string, w io.Writer) (int64, error) {
-	return 0, nil
+func (s *Switch) Stats() Stats {
+	return Stats{Connected: s.trouble.Load() == nil, Legs: s.legs.count()}
 }
 
-// DeleteRecording removes a recording from Asterisk; it is no error when it
-// is not there.
-func (s *Switch) DeleteRecording(ctx context.Context, id string) error { return nil }
-
-// StoredRecordings lists the ids of the finished recordings on Asterisk.
-func (s *Switch) StoredRecordings(ctx context.Context) ([]string, error) { return nil, nil }
+// Register adds the metrics of this Switch to a registry.
+func (s *Switch) Register(reg prometheus.Registerer) error { return s.stats.register(reg) }

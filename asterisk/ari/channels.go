@@ -2,7 +2,6 @@ package ari
 
 import (
 	"context"
-	"encoding/json"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -10,41 +9,16 @@ import (
 	lib "github.com/CyCoreSystems/ari/v6"
 )
 
-// Channel is the library's channel and what it leaves out.
-type Channel struct {
-	lib.ChannelData
-	RunsApp  string // the dialplan application that runs it: "Stasis", "AppDial2" while it is being called
-	AppArgs  string // its arguments: "markaz,inbound"
-	Redirect string // number that forwarded the call here, if any
-}
-
-// UnmarshalJSON reads both parts.
-func (c *Channel) UnmarshalJSON(raw []byte) error {
-	if err := c.ChannelData.UnmarshalJSON(raw); err != nil {
-		return err
-	}
-	var rest struct {
-		Dialplan struct {
-			App  string `json:"app_name"`
-			Data string `json:"app_data"`
-		} `json:"dialplan"`
-		RDNIS string `json:"caller_rdnis"`
-	}
-	err := json.Unmarshal(raw, &rest)
-	c.RunsApp, c.AppArgs, c.Redirect = rest.Dialplan.App, rest.Dialplan.Data, rest.RDNIS
-	return err
-}
-
 // Channels lists all channels of this Asterisk.
-func (c *Client) Channels(ctx context.Context) ([]Channel, error) {
-	var list []Channel
+func (c *Client) Channels(ctx context.Context) ([]lib.ChannelData, error) {
+	var list []lib.ChannelData
 	err := c.send(ctx, http.MethodGet, "channels", nil, nil, &list)
 	return list, err
 }
 
 // Channel tells about one channel.
-func (c *Client) Channel(ctx context.Context, id string) (Channel, error) {
-	var ch Channel
+func (c *Client) Channel(ctx context.Context, id string) (lib.ChannelData, error) {
+	var ch lib.ChannelData
 	err := c.send(ctx, http.MethodGet, path("channels", id), nil, nil, &ch)
 	return ch, err
 }

@@ -1,0 +1,107 @@
+package asterisk
+
+import (
+	"context"
+	"net/http"
+	"strings"
+
+	lib "github.com/CyCoreSystems/ari/v6"
+
+	"markaz/asterisk/ari"
+	"markaz/call"
+)
+
+// A conversation's own lane, in which it is made, recorded and removed.
+func bridgeLane(id string) string { return "bridge/" + id }
+
+// bridgeName marks a bridge as made by this application.
+func (s *Switch) bridgeName() string { return "markaz/" + s.ari.App() }
+
+// bridge has a conversation made in its own lane, and each leg join it in the
+// leg's lane, after all that was asked of the leg before.
+func (s *Switch) bridge(a call.Bridge) {
+	made, failed := make(chan struct{}), false
+	ok := s.inLane(bridgeLane(a.ID), a, func(ctx context.Context) error {
+		defer close(made)
+		err := s.ari.CreateBridge(ctx, a.ID, s.bridgeName())
+		failed = err != nil
+		return err
+	})
+	if !ok {
+		return
+	}
+	for _, id := range a.Legs {
+		one := call.Bridge{Call: a.Call, ID: a.ID, Legs: []string{id}}
+		s.inLane(id, one, func(ctx context.Context) error {
+			select {
+			case <-made:
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+			if failed {
+				return nil // and told already
+			}
+			return s.join(ctx, a.ID, id)
+		})
+	}
+}
+
+func (s *Switch) join(ctx context.Context, bridge, id string) error {
+	in := ""
+	s.legs.with(id, func(l *leg) { in = l.bridge })
+	if in == bridge {
+		return nil // Asterisk would take the leg out and put it back, audibly
+	}
+	err := s.ari.AddChannel(ctx, bridge, id)
+	if ari.Gone(err) { // removed because it was empty for a moment
+		if err = s.ari.CreateBridge(ctx, bridge, s.bridgeName()); err == nil {
+			err = s.ari.AddChannel(ctx, bridge, id)
+		}
+	}
+	return err
+}
+
+func (s *Switch) unbridge(ctx context.Context, a call.Unbridge) error {
+	err := s.ari.RemoveChannel(ctx, a.ID, a.Leg)
+	switch ari.Status(err) {
+	case http.StatusNotFound, http.StatusBadRequest, http.StatusUnprocessableEntity:
+		return nil // it is not in that bridge
+	}
+	return err
+}
+
+// joined tells that a leg talks. Recorders and announcers enter bridges too.
+func (s *Switch) joined(e ari.Event, b *lib.ChannelEnteredBridge) {
+	s.setBridge(e, b.Channel.ID, b.Bridge.ID, call.LegJoined)
+}
+
+// left tells that a leg no longer talks, and removes the bridge after the last.
+func (s *Switch) left(e ari.Event, b *lib.ChannelLeftBridge) {
+	s.setBridge(e, b.Channel.ID, b.Bridge.ID, call.LegLeft)
+	if strings.HasPrefix(b.Bridge.Name, s.bridgeName()) && len(s.legs.in(b.Bridge.ChannelIDs)) == 0 {
+		s.removeBridge(b.Bridge.ID)
+	}
+}
+
+func (s *Switch) setBridge(e ari.Event, id, bridge string, kind call.Kind) {
+	var of *leg
+	s.legs.with(id, func(l *leg) {
+		switch {
+		case kind == call.LegJoined && l.bridge != bridge:
+			l.bridge, of = bridge, l
+		case kind == call.LegLeft && l.bridge == bridge:
+			l.bridge, of = "", l
+		}
+	})
+	if of != nil {
+		s.tell(of, e.At, call.Event{Kind: kind, Ref: bridge})
+	}
+}
+
+func (s *Switch) removeBridge(id string) {
+	s.lanes.add(bridgeLane(id), func(ctx context.Context) {
+		if err := ignoreGone(s.ari.DestroyBridge(ctx, id)); err != nil {
+			s.log.Warn("remove empty bridge", "bridge", id, "err", err)
+		}
+	})
+}

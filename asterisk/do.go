@@ -1,0 +1,204 @@
+package asterisk
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"markaz/asterisk/ari"
+	"markaz/call"
+	"markaz/dialplan"
+)
+
+// Do has an action done. It never blocks; actions of one leg are done in
+// order, and what cannot be done is told by ActionFailed.
+func (s *Switch) Do(a call.Action) {
+	switch a := a.(type) {
+	case call.Bridge:
+		s.bridge(a)
+	case call.Record:
+		s.record(a)
+	case call.PauseRecord:
+		s.inLane(s.recordingLane(a.ID), a, func(ctx context.Context) error { return s.pauseRecord(ctx, a) })
+	case call.StopRecord:
+		s.inLane(s.recordingLane(a.ID), a, func(ctx context.Context) error { return ignoreGone(s.ari.StopRecording(ctx, a.ID)) })
+	case call.Ring:
+		s.ring(a)
+	case call.Handover:
+		s.handover(a)
+	default:
+		s.toLeg(a)
+	}
+}
+
+// toLeg gives an action to whoever holds its leg.
+func (s *Switch) toLeg(a call.Action) {
+	id := legOf(a)
+	if id == "" {
+		s.failed(a, "not an action of the switch")
+		return
+	}
+	var h holder
+	s.legs.with(id, func(l *leg) {
+		if l.stage == held {
+			h = l.holder
+		}
+	})
+	switch {
+	case h == nil:
+		s.inLane(id, a, func(ctx context.Context) error { return s.perform(ctx, a) })
+	case !h.do(a):
+		s.failed(a, "too many actions wait for this leg")
+	}
+}
+
+// inLane has an action carried out after those before it in the lane; false
+// when there is no room.
+func (s *Switch) inLane(key string, a call.Action, do func(context.Context) error) bool {
+	refused := s.lanes.add(key, func(ctx context.Context) {
+		if err := do(ctx); err != nil {
+			s.failed(a, err.Error())
+			return
+		}
+		s.stats.done.WithLabelValues(name(a)).Inc()
+	})
+	if refused != "" {
+		s.stats.refused.Inc()
+		s.failed(a, refused)
+	}
+	return refused == ""
+}
+
+// perform carries out an action of a leg in Stasis.
+func (s *Switch) perform(ctx context.Context, a call.Action) error {
+	switch a := a.(type) {
+	case call.Answer:
+		return s.ari.Answer(ctx, a.Leg)
+	case call.Play:
+		return s.play(ctx, a)
+	case call.StopPlay:
+		s.stopPlay(ctx, a.Leg, a.ID)
+		return nil
+	case call.Music:
+		return s.ari.StartMusic(ctx, a.Leg, a.Class)
+	case call.StopMusic:
+		return ignoreGone(s.ari.StopMusic(ctx, a.Leg))
+	case call.Unbridge:
+		return s.unbridge(ctx, a)
+	case call.Hangup:
+		return s.hangup(ctx, a)
+	case call.Release:
+		return s.release(ctx, a)
+	case call.Remember:
+		return s.remember(ctx, a)
+	case call.Lease:
+		return s.setLease(ctx, a.Leg, a.On)
+	}
+	return errors.New("not an action of the switch")
+}
+
+// ignoreGone is for commands that end something: it is no error when there is
+// nothing left to end.
+func ignoreGone(err error) error {
+	if ari.Gone(err) {
+		return nil
+	}
+	return err
+}
+
+// stateLimit bounds what is remembered on a channel, in bytes.
+const stateLimit = 1024
+
+func (s *Switch) remember(ctx context.Context, a call.Remember) error {
+	if len(a.State) > stateLimit {
+		return errors.New("state is longer than 1 kB")
+	}
+	return s.ari.SetVariable(ctx, a.Leg, dialplan.VarState, a.State)
+}
+
+// handover sends a leg from FastAGI to Stasis; what is asked of it from now on
+// waits until it is there.
+func (s *Switch) handover(a call.Handover) {
+	var h holder
+	s.legs.with(a.Leg, func(l *leg) {
+		if l.stage == held {
+			h, l.stage, l.holder = l.holder, handing, nil
+		}
+	})
+	if h == nil {
+		return
+	}
+	l := s.legs.get(a.Leg)
+	s.inLane(a.Leg, a, func(ctx context.Context) error {
+		select {
+		case <-l.entered:
+		case <-l.gone:
+		case <-ctx.Done():
+		}
+		return nil
+	})
+	if h.do(a) {
+		return
+	}
+	s.legs.with(a.Leg, func(l *leg) { l.stage, l.holder = held, h })
+	s.failed(a, "too many actions wait for this leg")
+}
+
+// release gives a leg back to the dialplan, which reads why in MARKAZ_DONE.
+func (s *Switch) release(ctx context.Context, a call.Release) error {
+	if err := s.ari.SetVariable(ctx, a.Leg, dialplan.VarDest, a.Destination); err != nil {
+		return err
+	}
+	s.legs.with(a.Leg, func(l *leg) { l.ending.released = true })
+	return s.letOut(ctx, a.Leg)
+}
+
+// letOut makes a channel go on in the dialplan at its fall-back.
+func (s *Switch) letOut(ctx context.Context, id string) error {
+	if err := s.ari.SetVariable(ctx, id, dialplan.VarDone, dialplan.DoneRelease); err != nil {
+		return err
+	}
+	return s.ari.Continue(ctx, id)
+}
+
+const (
+	hangupPatience = 30 * time.Second // for a channel to go, before that is called a failure
+	hangupPause    = 100 * time.Millisecond
+	hangupProof    = time.Second // between Asterisk's consent and the proof that the channel is gone
+)
+
+// hangup asks until the channel is gone: in overload Asterisk agrees, or does
+// not answer, and the channel stays.
+func (s *Switch) hangup(ctx context.Context, a call.Hangup) error {
+	cause := a.Cause
+	if cause == 0 {
+		cause = call.CauseNormal
+	}
+	gone := make(<-chan struct{})
+	s.legs.with(a.Leg, func(l *leg) {
+		l.ending.asked, l.ending.askedCause = true, cause
+		gone = l.gone
+	})
+	ctx, cancel := context.WithTimeout(ctx, hangupPatience)
+	defer cancel()
+	pause := hangupPause
+	for {
+		err := s.ari.Hangup(ctx, a.Leg, cause)
+		switch {
+		case ari.Gone(err):
+			s.finish(a.Leg, s.now()) // nothing to do if its end has been told
+			return nil
+		case err == nil:
+			pause = hangupProof
+		default:
+			pause = min(2*pause, hangupProof)
+		}
+		select {
+		case <-gone:
+			return nil
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return errors.Join(err, ctx.Err())
+		}
+	}
+}

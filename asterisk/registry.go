@@ -1,0 +1,210 @@
+package asterisk
+
+import (
+	"sync"
+
+	"markaz/asterisk/ari"
+	"markaz/call"
+)
+
+// stage is how far a leg's channel has come.
+type stage int
+
+const (
+	held     stage = iota // in its FastAGI session
+	handing               // on the way from there to Stasis
+	arriving              // a new caller in Stasis whose variables are being read
+	calling               // we are calling it
+	ringing               // and its phone rings
+	present               // in Stasis, ours to command
+)
+
+func (s stage) String() string {
+	return [...]string{"held", "handing", "arriving", "calling", "ringing", "present"}[s]
+}
+
+// who is what every event about a leg repeats.
+type who struct {
+	Role                         call.Role
+	Address, Agent, Queue, Trunk string
+}
+
+// leg is what the adapter knows of one channel. id, call, who and made never
+// change; the rest belongs to the registry's lock.
+type leg struct {
+	id, call string
+	who      who
+	made     bool // we called it; else it came to us
+
+	stage   stage
+	holder  holder        // while held
+	entered chan struct{} // closed when it is present
+	gone    chan struct{} // closed when it has ended
+	early   []ari.Event   // what happened while it was arriving
+
+	answered bool
+	bridge   string // the bridge it is in
+	plays    map[string]*playing
+	ending   ending
+}
+
+func newLeg(id, callID string, w who, st stage) *leg {
+	l := &leg{
+		id: id, call: callID, who: w, stage: st,
+		entered: make(chan struct{}), gone: make(chan struct{}), plays: map[string]*playing{},
+	}
+	if st == present {
+		close(l.entered)
+	}
+	return l
+}
+
+// registry holds the legs that live, and where their conversations are
+// recorded. Nothing waits while it holds the lock.
+type registry struct {
+	mu         sync.Mutex
+	legs       map[string]*leg
+	recordings map[string]taping // by recording id
+	empty      chan struct{}     // closed when the last leg goes; nil while nobody waits for that
+}
+
+func newRegistry() *registry {
+	return &registry{legs: map[string]*leg{}, recordings: map[string]taping{}}
+}
+
+// add makes a leg known; it returns the one already known by that id, if any.
+func (r *registry) add(l *leg) (known *leg) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if known = r.legs[l.id]; known == nil {
+		r.legs[l.id] = l
+	}
+	return known
+}
+
+// with lets change look at or change a leg; false when there is none.
+func (r *registry) with(id string, change func(*leg)) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	l := r.legs[id]
+	if l == nil {
+		return false
+	}
+	change(l)
+	return true
+}
+
+// get returns a leg for its unchanging parts, or nil.
+func (r *registry) get(id string) *leg {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.legs[id]
+}
+
+// remove forgets a leg and returns it; nil when it was not there, so that of
+// several who see it end only one says so.
+func (r *registry) remove(id string) *leg {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	l := r.legs[id]
+	if l == nil {
+		return nil
+	}
+	delete(r.legs, id)
+	close(l.gone)
+	if len(r.legs) == 0 && r.empty != nil {
+		close(r.empty)
+		r.empty = nil
+	}
+	return l
+}
+
+// all returns the ids of all legs.
+func (r *registry) all() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	ids := make([]string, 0, len(r.legs))
+	for id := range r.legs {
+		ids = append(ids, id)
+	}
+	return ids
+}
+
+// in returns the ids of the known legs among channels.
+func (r *registry) in(channels []string) []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var known []string
+	for _, id := range channels {
+		if r.legs[id] != nil {
+			known = append(known, id)
+		}
+	}
+	return known
+}
+
+// count returns how many legs live.
+func (r *registry) count() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.legs)
+}
+
+// whenEmpty returns a channel that is closed once no leg lives.
+func (r *registry) whenEmpty() <-chan struct{} {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.empty == nil {
+		r.empty = make(chan struct{})
+		if len(r.legs) == 0 {
+			defer func() { r.empty = nil }()
+			close(r.empty)
+		}
+	}
+	return r.empty
+}
+
+// tape notes what a recording is of.
+func (r *registry) tape(id string, t taping) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.recordings[id] = t
+}
+
+// taping tells what a recording is of.
+func (r *registry) taping(id string) (taping, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	t, ok := r.recordings[id]
+	return t, ok
+}
+
+// untape forgets a recording that has ended.
+func (r *registry) untape(id string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.recordings, id)
+}
+
+// callIn returns the call whose leg is in a bridge, or "".
+func (r *registry) callIn(bridge string) string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, l := range r.legs {
+		if l.bridge == bridge {
+			return l.call
+		}
+	}
+	return ""
+}
+
+// tapes returns the ids of the recordings under way.
+func (r *registry) tapes() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	ids := make([]string, 0, len(r.recordings))
+	for id := range r.recordings {
+		ids = append(ids, id)
+	}
+	return ids
+}
