@@ -1,0 +1,217 @@
+package inbound
+
+import (
+	"encoding/json"
+	"slices"
+	"time"
+
+	"markaz/apps"
+	"markaz/call"
+	"markaz/ivr"
+	"markaz/queue"
+)
+
+// memory is what is written on the caller's leg, so that a later process can
+// go on with him even if it has lost its own record.
+type memory struct {
+	Phase    phase      `json:"p"`
+	From     string     `json:"f,omitempty"`
+	Name     string     `json:"n,omitempty"`
+	Lang     string     `json:"l,omitempty"`
+	Queue    string     `json:"q,omitempty"`
+	Ticket   int64      `json:"t,omitempty"`
+	Joined   time.Time  `json:"j,omitzero"`
+	Told     int        `json:"o,omitempty"`
+	Priority int        `json:"r,omitempty"`
+	Menu     *ivr.State `json:"m,omitempty"`
+}
+
+// keep writes the caller's place on his leg.
+func (a *App) keep(out *call.Out, s *session) {
+	m := memory{Phase: s.phase, From: s.from, Name: call.Clean(s.name, 40), Lang: s.lang}
+	if c, ok := a.floor.Caller(s.call); ok {
+		m.Queue, m.Ticket, m.Joined, m.Told, m.Priority = c.Queue, c.Ticket, c.Joined.Truncate(time.Millisecond), c.Told, c.Priority
+	}
+	if s.phase == inMenu {
+		m.Menu = &s.menu
+	}
+	text, err := json.Marshal(m)
+	if err != nil {
+		panic(err) // plain fields cannot fail
+	}
+	out.Do(call.Remember{Leg: s.leg, State: string(text)})
+}
+
+// found is what the PBX still has of a call.
+type found struct {
+	legs   map[string]call.Event
+	memory memory
+}
+
+// remember notes a living leg until all have been told.
+func (a *App) remember(e call.Event) {
+	f := a.found[e.Call]
+	if f == nil {
+		f = &found{legs: map[string]call.Event{}}
+		a.found[e.Call] = f
+	}
+	f.legs[e.Leg] = e
+	if e.State != "" {
+		_ = json.Unmarshal([]byte(e.State), &f.memory) // what cannot be read is not remembered
+	}
+}
+
+// synced goes on with the calls that the PBX has and we do not: all of them
+// after a restart, none after a mere interruption.
+func (a *App) synced(out *call.Out, e call.Event, calls apps.Calls) {
+	ids := make([]string, 0, len(a.found))
+	for id := range a.found {
+		ids = append(ids, id)
+	}
+	slices.SortFunc(ids, func(x, y string) int { return a.since(x).Compare(a.since(y)) })
+	for _, id := range ids {
+		if s := a.sessions[id]; s != nil {
+			s.at = e.SeenAt
+			a.recheck(out, s, a.found[id])
+			continue
+		}
+		a.adopt(out, e, id, calls)
+	}
+	a.carry(out, e.SeenAt, a.floor.Open(e.SeenAt))
+	clear(a.found)
+}
+
+// since orders the waiting as they came.
+func (a *App) since(id string) time.Time {
+	if f := a.found[id]; !f.memory.Joined.IsZero() {
+		return f.memory.Joined
+	}
+	at, _ := call.TimeOf(id)
+	return at
+}
+
+// recheck looks after a conversation whose other party went away unseen.
+func (a *App) recheck(out *call.Out, s *session, f *found) {
+	if f.legs[s.leg].Data["alone"] != "" && s.phase == talking {
+		a.hangup(out, s)
+	}
+}
+
+// adopt takes on a call that an earlier process began.
+func (a *App) adopt(out *call.Out, e call.Event, id string, calls apps.Calls) {
+	f := a.found[id]
+	c := calls.Call(id)
+	if c == nil {
+		a.restart(out, id, f)
+		return
+	}
+	var caller *call.Leg
+	for i := range c.Legs {
+		if l := &c.Legs[i]; l.Role == call.RoleCaller && l.Ended == nil && hasLeg(f, l.ID) {
+			caller = l
+		}
+	}
+	if caller == nil || c.Over() {
+		a.drop(out, f)
+		return
+	}
+	s := a.open(id, caller.ID, c.From, c.FromName, calls)
+	s.at, s.moved, s.up, s.sound = e.SeenAt, true, true, true
+	if f.memory.Lang != "" {
+		s.lang = f.memory.Lang
+	}
+	a.resume(out, s, c, f)
+}
+
+func hasLeg(f *found, leg string) bool { _, ok := f.legs[leg]; return ok }
+
+// resume puts an adopted caller back where he was.
+func (a *App) resume(out *call.Out, s *session, c *call.Call, f *found) {
+	person := a.reattach(out, s, c, f)
+	switch {
+	case person != nil:
+		s.phase, s.with = talking, person.leg
+		out.Do(call.Lease{Leg: s.leg})
+		return
+	case c.Answered != nil: // the other party hung up meanwhile
+		a.hangup(out, s)
+		return
+	}
+	out.Do(call.Lease{Leg: s.leg, On: true})
+	a.place(c, f)
+	a.goOn(out, s, f, c.To, c.Line.DID)
+}
+
+// goOn puts a caller where the memory says; without one he begins anew.
+func (a *App) goOn(out *call.Out, s *session, f *found, to, did string) {
+	m := f.memory
+	switch {
+	case m.Queue != "":
+		a.join(out, s, queue.Caller{Queue: m.Queue, Ticket: m.Ticket, Joined: m.Joined, Told: m.Told, Priority: m.Priority})
+	case m.Menu != nil:
+		s.phase = inMenu
+		state, o, choice := a.book.Resume(*m.Menu, s.at)
+		a.walked(out, s, state, o, choice)
+	default:
+		a.route(out, s, to, did)
+	}
+}
+
+// place fills in from the record what the leg did not remember.
+func (a *App) place(c *call.Call, f *found) {
+	n := len(c.Queues)
+	if f.memory.Queue != "" || n == 0 || c.Queues[n-1].Left != "" {
+		return
+	}
+	q := c.Queues[n-1]
+	f.memory.Queue, f.memory.Joined, f.memory.Ticket = q.Queue, q.Joined, q.Joined.UnixMicro()
+	if k := len(q.Heard); k > 0 {
+		f.memory.Told = q.Heard[k-1]
+	}
+}
+
+// reattach finds who talks with the caller, and hangs up phones that rang for
+// a process that is no more: whoever waits is offered anew.
+func (a *App) reattach(out *call.Out, s *session, c *call.Call, f *found) *ring {
+	var with *ring
+	for i := range c.Legs {
+		l := &c.Legs[i]
+		e, alive := f.legs[l.ID]
+		if !alive || l.ID == s.leg {
+			continue
+		}
+		r := &ring{leg: l.ID, agent: l.Agent, address: l.Address, direct: l.Agent == "", answered: l.Answered != nil}
+		s.rings[l.ID] = r
+		if r.answered && c.Answered != nil && e.Ref == s.call && f.legs[s.leg].Ref == s.call {
+			with = r
+			if r.agent != "" {
+				a.carry(out, s.at, a.floor.Adopt(s.at, r.agent, s.call, l.Queue))
+			}
+			continue
+		}
+		out.Do(call.Hangup{Leg: l.ID, Cause: call.CauseNormal})
+	}
+	return with
+}
+
+// restart begins a call anew whose record is lost, from what its legs say.
+func (a *App) restart(out *call.Out, id string, f *found) {
+	for leg, e := range f.legs {
+		if e.State == "" {
+			out.Do(call.Hangup{Leg: leg, Cause: call.CauseNormal})
+			continue
+		}
+		a.revived[id] = f
+		out.Fact(call.Event{
+			Kind: call.CallStarted, Call: id, Leg: leg, Source: e.Source, From: f.memory.From, FromName: f.memory.Name,
+			Direction: call.Inbound, Origin: call.PSTN, Reason: "adopted",
+		})
+	}
+}
+
+// drop ends legs of a call that is over.
+func (a *App) drop(out *call.Out, f *found) {
+	for leg := range f.legs {
+		out.Do(call.Hangup{Leg: leg, Cause: call.CauseNormal})
+	}
+}

@@ -1,0 +1,92 @@
+package inbound
+
+import (
+	"markaz/call"
+	"markaz/queue"
+)
+
+// legAnswered is a phone picked up.
+func (a *App) legAnswered(out *call.Out, s *session, e call.Event) {
+	r := s.rings[e.Leg]
+	if r == nil || r.answered {
+		return
+	}
+	r.answered = true
+	if r.direct {
+		a.talk(out, s, r)
+		return
+	}
+	a.carry(out, s.at, a.floor.Answered(s.at, r.agent, s.call))
+}
+
+// connect joins the caller with the agent whom the floor gave him.
+func (a *App) connect(out *call.Out, s *session, agent string) {
+	if s == nil {
+		return
+	}
+	for _, r := range s.rings {
+		if r.agent == agent && r.answered {
+			a.talk(out, s, r)
+			return
+		}
+	}
+}
+
+// talk lets caller and person talk. The dead-man's switch is lifted: a frozen
+// server never cuts a conversation.
+func (a *App) talk(out *call.Out, s *session, r *ring) {
+	s.phase, s.with = talking, r.leg
+	out.Fact(call.Event{Kind: call.CallAnswered, Call: s.call, Leg: r.leg, Address: r.address, Agent: r.agent})
+	a.quiet(out, s)
+	out.Do(
+		call.Bridge{Call: s.call, ID: s.call, Legs: []string{s.leg, r.leg}},
+		call.Lease{Leg: s.leg},
+	)
+	a.keep(out, s)
+}
+
+// legEnded is a hang-up, or the end of ringing.
+func (a *App) legEnded(out *call.Out, s *session, e call.Event) {
+	if e.Leg == s.leg {
+		a.callerGone(out, s, e)
+		return
+	}
+	r := s.rings[e.Leg]
+	if r == nil {
+		return
+	}
+	delete(s.rings, e.Leg)
+	switch {
+	case r.agent != "":
+		a.carry(out, s.at, a.floor.Ended(s.at, r.agent, s.call, e.Result))
+	case r.direct:
+		a.carry(out, s.at, a.floor.Busy(s.at, r.address, false))
+	}
+	switch {
+	case s.with == e.Leg:
+		s.with = ""
+		a.hangup(out, s)
+	case s.phase == ringing:
+		a.unanswered(out, s)
+	}
+}
+
+// callerGone stops every phone that rings or talks for him.
+func (a *App) callerGone(out *call.Out, s *session, e call.Event) {
+	if s.phase == inMenu {
+		a.menu(out, s, e)
+	}
+	s.phase = leaving
+	a.carry(out, s.at, a.floor.Leave(s.at, s.call, queue.Abandoned))
+	for _, r := range s.rings {
+		if r.agent == "" || r.answered { // the floor has withdrawn the others
+			out.Do(call.Hangup{Leg: r.leg, Cause: call.CauseNormal})
+		}
+	}
+}
+
+// unanswered sends a caller on whose one phone did not answer.
+func (a *App) unanswered(out *call.Out, s *session) {
+	a.quiet(out, s)
+	a.follow(out, s, a.cfg.NoAnswer)
+}
