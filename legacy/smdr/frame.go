@@ -1,0 +1,162 @@
+package smdr
+
+import "encoding/binary"
+
+// MaxLine is the longest line, in bytes; the widest pattern has 120 columns.
+// What grows longer is cut there.
+const MaxLine = 512
+
+// Frame is one line of the stream.
+type Frame struct {
+	Raw  []byte // exactly what was sent, line ends and noise included
+	Line []byte // the text: no line end, no telnet options, no control characters
+}
+
+// Framer cuts a stream into lines ended by CR, LF, both, or a form feed. The
+// raw bytes of its frames, one after the other, are the stream. Frames are
+// good until the next call.
+//
+// The zero value is ready.
+type Framer struct {
+	SevenBits bool // the link carries seven bits: the eighth is noise
+
+	raw   []byte
+	line  []byte
+	state telnet
+	skip  int // bytes of a telnet sub-negotiation so far
+}
+
+// telnet is how far into a telnet command the stream is (RFC 854). Only what
+// has the shape of a command is skipped: a lone 0xFF is noise of a serial line.
+type telnet uint8
+
+const (
+	plain telnet = iota
+	iac
+	option
+	sub
+	subIAC
+)
+
+const maxSub = 64 // longer than any sub-negotiation a PBX has reason to send
+
+// Write takes the next bytes of the stream and hands out the lines they end.
+func (f *Framer) Write(chunk []byte, emit func(Frame)) {
+	for len(chunk) > 0 {
+		if len(f.raw) == 0 && !f.SevenBits {
+			if n := clean(chunk); n >= 0 {
+				emit(Frame{Raw: chunk[:n+1], Line: chunk[:n]})
+				chunk = chunk[n+1:]
+				continue
+			}
+		}
+		chunk = f.slow(chunk, emit)
+	}
+}
+
+// clean is where a line of nothing but printable ASCII ends that begins and
+// ends in this chunk; -1 if there is no such line. Such a line is handed out
+// where it lies.
+func clean(chunk []byte) int {
+	chunk = chunk[:min(len(chunk), MaxLine-1)]
+	i := 0
+	for i+8 <= len(chunk) && printable8(binary.LittleEndian.Uint64(chunk[i:])) {
+		i += 8
+	}
+	for ; i < len(chunk); i++ {
+		c := chunk[i]
+		if c-0x20 < 0x5f {
+			continue
+		}
+		if c == '\r' || c == '\n' || c == '\f' {
+			return i
+		}
+		break
+	}
+	return -1
+}
+
+// printable8 reports whether all eight bytes are between blank and tilde: no
+// high bit, none below 0x20, none equal to 0x7f. It may say no for a word that
+// is clean, never yes for one that is not.
+func printable8(x uint64) bool {
+	const ones, high = 0x0101010101010101, 0x8080808080808080
+	del := x ^ 0x7f*ones
+	return (x|(x-0x20*ones)|(del-ones)&^del)&high == 0
+}
+
+// slow takes bytes up to the next line end and returns the rest.
+func (f *Framer) slow(chunk []byte, emit func(Frame)) []byte {
+	for i, c := range chunk {
+		f.raw = append(f.raw, c)
+		if f.SevenBits {
+			c &= 0x7f
+		}
+		if f.state != plain && f.command(c) {
+			continue
+		}
+		end := false
+		switch {
+		case c == '\r', c == '\n', c == '\f':
+			end = true
+		case c == 0xff:
+			f.state = iac
+		case c == '\t':
+			f.line = append(f.line, ' ')
+		case c >= 0x20 && c != 0x7f:
+			f.line = append(f.line, c)
+		}
+		if end || len(f.raw) >= MaxLine {
+			f.Flush(emit)
+			return chunk[i+1:]
+		}
+	}
+	return nil
+}
+
+// command takes a byte that may belong to a telnet command and reports whether
+// it did.
+func (f *Framer) command(c byte) bool {
+	switch f.state {
+	case iac:
+		switch {
+		case c == 0xfa:
+			f.state, f.skip = sub, 0
+		case c >= 0xfb && c != 0xff:
+			f.state = option
+		case c >= 0xf0 && c != 0xff:
+			f.state = plain
+		default:
+			f.state = plain
+			return false
+		}
+		return true
+	case option:
+		f.state = plain
+		return c != '\r' && c != '\n'
+	case sub, subIAC:
+		if f.skip++; f.skip > maxSub || c == '\r' || c == '\n' || f.state == subIAC && c == 0xf0 {
+			f.state = plain
+			return c == 0xf0
+		}
+		f.state = sub
+		if c == 0xff {
+			f.state = subIAC
+		}
+		return true
+	}
+	return false
+}
+
+// Pending is how many bytes wait for the end of their line.
+func (f *Framer) Pending() int { return len(f.raw) }
+
+// Flush hands out what has come since the last line end, if anything.
+func (f *Framer) Flush(emit func(Frame)) {
+	if len(f.raw) == 0 {
+		return
+	}
+	frame := Frame{Raw: f.raw, Line: f.line}
+	f.raw, f.line, f.state = f.raw[:0], f.line[:0], plain
+	emit(frame)
+}
