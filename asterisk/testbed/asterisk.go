@@ -154,8 +154,7 @@ func (a *Asterisk) waitBooted(ctx context.Context) error {
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		answer, err := a.CLI(ctx, "core waitfullybooted")
-		if err == nil && strings.Contains(answer, "fully booted") {
+		if a.booted(ctx) {
 			return nil
 		}
 		select {
@@ -166,6 +165,17 @@ func (a *Asterisk) waitBooted(ctx context.Context) error {
 			return fmt.Errorf("start asterisk: %w\n%s", ctx.Err(), a.Log())
 		}
 	}
+}
+
+// booted asks two things: "core waitfullybooted" is answered a moment before
+// all commands of the CLI are there.
+func (a *Asterisk) booted(ctx context.Context) bool {
+	answer, err := a.CLI(ctx, "core waitfullybooted")
+	if err != nil || !strings.Contains(answer, "fully booted") {
+		return false
+	}
+	answer, err = a.CLI(ctx, "core show version")
+	return err == nil && strings.HasPrefix(answer, "Asterisk "+a.opt.Version)
 }
 
 // Running tells whether the process lives, frozen or not.

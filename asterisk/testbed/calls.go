@@ -190,12 +190,12 @@ func (c *Conversation) Reject(code int) error {
 		return fmt.Errorf("reject: %w", err)
 	}
 	c.mu.Lock()
-	c.hungUp = true
+	c.hungUp, c.refusal = true, code
 	c.mu.Unlock()
 	if err := c.server.Respond(code, "Rejected", nil); err != nil {
 		return fmt.Errorf("reject: %w", err)
 	}
-	c.finish(Ending{Code: code})
+	c.finish(Ending{})
 	return nil
 }
 

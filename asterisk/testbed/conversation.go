@@ -1,6 +1,7 @@
 package testbed
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -42,6 +43,7 @@ type Conversation struct {
 	answeredAt time.Time
 	ending     Ending
 	hungUp     bool
+	refusal    int // the SIP code that we refused the call with
 	digits     string
 }
 
@@ -271,7 +273,7 @@ func (c *Conversation) finish(e Ending) {
 	if !c.ending.At.IsZero() {
 		return
 	}
-	c.ending.At, c.ending.Code, c.ending.ByUs = time.Now(), e.Code, c.hungUp
+	c.ending.At, c.ending.Code, c.ending.ByUs = time.Now(), cmp.Or(c.refusal, e.Code), c.hungUp
 	close(c.ended)
 	c.phone.forget(c)
 }

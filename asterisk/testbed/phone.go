@@ -28,7 +28,8 @@ type Phone struct {
 	bed      *Asterisk
 	ua       *sipgo.UserAgent
 	dg       *diago.Diago
-	isLine   bool // an extension with an account
+	addr     string // where it listens
+	isLine   bool   // an extension with an account
 	stop     context.CancelFunc
 	workers  sync.WaitGroup
 	incoming chan *Conversation
@@ -36,7 +37,6 @@ type Phone struct {
 	mu            sync.Mutex
 	reaction      Reaction
 	conversations map[string]*Conversation // by Call-ID
-	registration  *diago.RegisterTransaction
 	test          testing.TB
 	closed        bool
 }
@@ -125,7 +125,25 @@ func (a *Asterisk) newPhone(name, host string, port int, isLine bool) (*Phone, e
 		cancel()
 		return nil, fmt.Errorf("make phone %s: %w", name, errors.Join(err, ua.Close()))
 	}
+	p.addr = p.waitListening(host)
 	return p, nil
+}
+
+// waitListening waits until the listening socket can be used for sending, too.
+// diago says that it is ready a moment before (sipgo's pool does not have it
+// yet), and a request sent in that moment fails with "address in use".
+func (p *Phone) waitListening(host string) string {
+	transport := p.ua.TransportLayer()
+	for {
+		for _, port := range transport.ListenPorts("udp") {
+			addr := net.JoinHostPort(host, strconv.Itoa(port))
+			if conn, err := transport.GetConnection("udp", addr); err == nil {
+				_, _ = conn.TryClose() // gives back what GetConnection took
+				return addr
+			}
+		}
+		time.Sleep(100 * time.Microsecond)
+	}
 }
 
 func (a *Asterisk) nextVoice(name string) tone.Tone {
@@ -170,39 +188,6 @@ func AnswerAfter(d time.Duration) Reaction {
 		case <-c.Ended():
 		}
 	}
-}
-
-// Register logs the extension in at Asterisk for ten minutes.
-func (p *Phone) Register(ctx context.Context) error {
-	to := p.uri(p.Name)
-	r, err := p.dg.RegisterTransaction(ctx, to, diago.RegisterOptions{
-		Username: p.Name, Password: password, Expiry: 10 * time.Minute,
-	})
-	if err != nil {
-		return fmt.Errorf("register %s: %w", p.Name, err)
-	}
-	if err := r.Register(ctx); err != nil {
-		return fmt.Errorf("register %s: %w", p.Name, err)
-	}
-	p.mu.Lock()
-	p.registration = r
-	p.mu.Unlock()
-	return nil
-}
-
-// Unregister takes the extension off Asterisk.
-func (p *Phone) Unregister(ctx context.Context) error {
-	p.mu.Lock()
-	r := p.registration
-	p.registration = nil
-	p.mu.Unlock()
-	if r == nil {
-		return nil
-	}
-	if err := r.Unregister(ctx); err != nil {
-		return fmt.Errorf("unregister %s: %w", p.Name, err)
-	}
-	return nil
 }
 
 // uri addresses a number at Asterisk.

@@ -69,3 +69,17 @@ func TestTwoPhonesHearEachOtherAndNothingElse(t *testing.T) {
 		bed.NothingLeft(t)
 	})
 }
+
+func TestRegisterSaysWhatIsWrong(t *testing.T) {
+	bed := StartT(t, Options{Extensions: 1})
+	p := NewPhone(t, bed, "101")
+	check(t, p.Register(within(t, 5*time.Second)))
+	check(t, p.Unregister(within(t, 5*time.Second)))
+	if err := NewPhone(t, bed, "102").Register(within(t, 5*time.Second)); err == nil {
+		t.Error("an extension that does not exist could register")
+	}
+	bed.Kill()
+	if err := p.Register(within(t, 300*time.Millisecond)); err == nil {
+		t.Error("registered at a dead Asterisk")
+	}
+}

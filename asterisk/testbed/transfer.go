@@ -11,6 +11,8 @@ import (
 
 // Transfer asks Asterisk to connect the other side with number (blind, REFER),
 // waits until it says how that went, and on success hangs up, as telephones do.
+// Asterisk refuses (400) while the two are not in a bridge yet, which may be a
+// moment after the answer.
 func (c *Conversation) Transfer(ctx context.Context, number string) error {
 	return c.refer(ctx, c.phone.uri(number))
 }
