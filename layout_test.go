@@ -24,7 +24,7 @@ var mayImport = map[string][]string{
 	"recorder":         {"call"},
 	"legacy":           {"call", "call/number"},
 	"asterisk":         {"call", "dialplan"},
-	"asterisk/testbed": {"dialplan"},
+	"asterisk/testbed": {"call", "dialplan"},
 	"stream":           {"call"},
 	"apps":             {"call", "lang", "ivr", "queue", "recorder"},
 	"cmd":              {"*"},

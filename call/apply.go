@@ -204,7 +204,7 @@ func (c *Call) leg(e Event) *Leg {
 func (c *Call) applyStay(e Event) {
 	switch e.Kind {
 	case IVREntered:
-		c.Menus = append(c.Menus, MenuStay{Menu: e.Menu, Entered: e.At})
+		c.Menus = append(c.Menus, MenuStay{Menu: e.Menu, Closed: e.Reason == "closed", Entered: e.At})
 		c.State = StateIVR
 	case IVRInput, DTMFCollected:
 		if n := len(c.Menus); n > 0 {

@@ -58,6 +58,7 @@ type Line struct {
 // MenuStay is one visit to a menu.
 type MenuStay struct {
 	Menu    string    `json:"menu"`
+	Closed  bool      `json:"closed,omitempty"` // the caller was led there because what he wanted is closed
 	Entered time.Time `json:"entered"`
 	Input   []string  `json:"input,omitempty"`
 	Left    string    `json:"left,omitempty"` // why
@@ -96,53 +97,4 @@ func (c *Call) Leg(id string) *Leg {
 		}
 	}
 	return nil
-}
-
-// Decide tells the disposition of a call that has just ended, from what has
-// happened to it. It is asked once, by whoever states CallEnded.
-func (c *Call) Decide() Disposition {
-	switch {
-	case c.Answered != nil:
-		return CallAnsweredD
-	case c.Direction == Outbound:
-		return c.decideOutbound()
-	case len(c.Queues) > 0 && c.Queues[len(c.Queues)-1].Left == "abandoned":
-		return AbandonedQueue
-	case c.rang():
-		return Missed
-	case len(c.Menus) > 0:
-		return AbandonedIVR
-	case c.Direction == Internal:
-		return c.decideOutbound()
-	}
-	return Missed
-}
-
-// rang reports whether a person's phone rang.
-func (c *Call) rang() bool {
-	for i := range c.Legs {
-		if c.Legs[i].Role.Person() {
-			return true
-		}
-	}
-	return false
-}
-
-func (c *Call) decideOutbound() Disposition {
-	for i := len(c.Legs) - 1; i >= 0; i-- {
-		if !c.Legs[i].Role.Person() {
-			continue
-		}
-		switch c.Legs[i].Result {
-		case Busy:
-			return CallBusy
-		case Rejected:
-			return CallRejected
-		case Cancelled:
-			return CallCancelled
-		case Failed:
-			return CallFailed
-		}
-	}
-	return Missed
 }

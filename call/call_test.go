@@ -80,6 +80,7 @@ func TestMissedIsDecidedOnce(t *testing.T) {
 		want   call.Disposition
 	}{
 		"hung up in the menu": {[]call.Event{{Kind: call.CallStarted, Leg: "in", Direction: call.Inbound}, {Kind: call.IVREntered, Menu: "m"}}, call.AbandonedIVR},
+		"heard that it is closed": {[]call.Event{{Kind: call.CallStarted, Leg: "in", Direction: call.Inbound}, {Kind: call.IVREntered, Menu: "message:closed", Reason: "closed"}}, call.AfterHours},
 		"hung up in the queue": {[]call.Event{
 			{Kind: call.CallStarted, Leg: "in", Direction: call.Inbound}, {Kind: call.QueueJoined, Queue: "q"},
 			{Kind: call.LegRinging, Leg: "a", Role: call.RoleAgent}, {Kind: call.LegEnded, Leg: "a", Cause: 19}, {Kind: call.QueueAbandoned, Queue: "q"},

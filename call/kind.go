@@ -27,7 +27,7 @@ const (
 
 // Facts about menus and queues.
 const (
-	IVREntered     Kind = "ivr.entered"     // Menu
+	IVREntered     Kind = "ivr.entered"     // Menu; Reason: closed, if led there because what was wanted is closed
 	IVRInput       Kind = "ivr.input"       // Menu, Digits, Reason: ok, invalid, timeout
 	IVRLeft        Kind = "ivr.left"        // Menu, Reason, To: where to
 	DTMFCollected  Kind = "dtmf.collected"  // Menu, Digits
