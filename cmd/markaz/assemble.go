@@ -1,0 +1,217 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"markaz/apps"
+	"markaz/apps/crm"
+	"markaz/apps/inbound"
+	"markaz/apps/recording"
+	"markaz/asterisk"
+	"markaz/call"
+	"markaz/ivr"
+	"markaz/ivr/prompt"
+	"markaz/lang"
+	"markaz/queue"
+	"markaz/recorder"
+	"markaz/stream"
+)
+
+// server is everything that runs, joined together.
+type server struct {
+	cfg    *config
+	log    *slog.Logger
+	reg    *prometheus.Registry
+	web    net.Listener // nil when HTTP is off
+	roster *roster
+	stream *stream.Log
+	client *stream.Client // for those who read
+	prompt *prompt.Store
+	floor  *queue.Floor
+	sw     *asterisk.Switch
+	loop   *apps.Loop
+	keeper *recorder.Keeper
+	sinks  []*crm.Sink
+	born   time.Time
+}
+
+// assemble makes a server and takes every resource that another process may
+// hold, so that a conflict is told at once. Close gives them back.
+func assemble(ctx context.Context, cfg *config, log *slog.Logger) (s *server, err error) {
+	s = &server{cfg: cfg, log: log, reg: prometheus.NewRegistry(), born: time.Now()}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.Close())
+		}
+	}()
+	s.reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), buildInfo())
+	if err := os.MkdirAll(cfg.DataDir, 0o750); err != nil {
+		return s, fmt.Errorf("make data folder: %w", err)
+	}
+	for _, step := range []func(context.Context) error{
+		s.listen, s.openStream, s.makeCalls, s.recover, s.makeRecorder, s.makeSinks, s.register,
+	} {
+		if err := step(ctx); err != nil {
+			return s, err
+		}
+	}
+	return s, nil
+}
+
+// Close gives back what assemble took.
+func (s *server) Close() error {
+	var errs []error
+	if s.web != nil {
+		_ = s.web.Close() // the HTTP server has closed it if it ran
+	}
+	if s.client != nil {
+		errs = append(errs, s.client.Close())
+	}
+	if s.stream != nil {
+		errs = append(errs, s.stream.Close())
+	}
+	return errors.Join(errs...)
+}
+
+func (s *server) listen(ctx context.Context) error {
+	if s.cfg.HTTP.Listen == "" {
+		return nil
+	}
+	var lc net.ListenConfig
+	l, err := lc.Listen(ctx, "tcp", s.cfg.HTTP.Listen)
+	if err != nil {
+		return fmt.Errorf("http.listen: %s cannot be used: %w; another Markaz may be running", s.cfg.HTTP.Listen, err)
+	}
+	s.web = l
+	return nil
+}
+
+func (s *server) openStream(context.Context) (err error) {
+	if s.stream, err = stream.Open(s.cfg.Stream, s.log); err != nil {
+		return err
+	}
+	if s.client, err = stream.Connect(s.cfg.Stream, s.log); err != nil {
+		return err
+	}
+	s.roster, err = openRoster(filepath.Join(s.cfg.DataDir, "agents.json"), s.log)
+	return err
+}
+
+// makeCalls makes the switch, the applications and the loop that joins them.
+func (s *server) makeCalls(ctx context.Context) error {
+	words := lang.New()
+	store, err := prompt.NewStore(s.cfg.Prompts, words, s.log)
+	if err != nil {
+		return err
+	}
+	s.prompt = store
+	if err := store.Prepare(ctx, s.cfg.IVR.Speech(words)); err != nil {
+		return err
+	}
+	book, err := ivr.NewBook(s.cfg.IVR, store, words)
+	if err != nil {
+		return err
+	}
+	if s.floor, err = queue.New(s.cfg.Floor); err != nil {
+		return err
+	}
+	background := context.WithoutCancel(ctx) // the loop outlives the signal to stop
+	s.sw, err = asterisk.New(s.cfg.Asterisk, s.log, func(e call.Event) { s.loop.Post(background, e) })
+	if err != nil {
+		return err
+	}
+	s.loop, err = apps.NewLoop(s.cfg.Loop, apps.Deps{
+		Log: journal{s.stream, s.roster}, Switch: s.sw, Now: time.Now, NewID: newID, Logger: s.log, Source: s.cfg.Asterisk.Source,
+		Machines: []apps.Machine{
+			inbound.New(s.cfg.Inbound, book, s.floor, store),
+			recording.New(s.cfg.Recorder.Policy),
+		},
+	})
+	return err
+}
+
+// journal is where the loop's events go.
+type journal struct {
+	*stream.Log
+	roster *roster
+}
+
+// Append implements apps.Log.
+func (j journal) Append(e call.Event) error {
+	j.roster.note(e)
+	return j.Log.Append(e)
+}
+
+// recover rebuilds the calls that were going on from the spool, and the agents
+// from their last states, without asking anybody else.
+func (s *server) recover(ctx context.Context) error {
+	events := 0
+	err := s.stream.Recover(ctx, func(e call.Event) {
+		events++
+		s.loop.Restore(e)
+		s.roster.note(e)
+	})
+	if err != nil {
+		return err
+	}
+	open := s.loop.Restored()
+	for _, e := range s.roster.events() {
+		s.floor.Fold(e)
+	}
+	s.log.Info("recovered", "events", events, "open_calls", len(open))
+	return nil
+}
+
+func (s *server) makeRecorder(context.Context) (err error) {
+	s.keeper, err = recorder.NewKeeper(s.cfg.Recorder, recordings{s.sw}, s.fact, s.log)
+	return err
+}
+
+func (s *server) makeSinks(context.Context) (err error) {
+	s.sinks, err = crm.Open(s.cfg.CRM, crm.Deps{
+		History: s.history, Report: s.fact, Now: time.Now, Chance: chance, Logger: s.log,
+	})
+	return err
+}
+
+// fact gives the loop something to record.
+func (s *server) fact(e call.Event) { s.loop.Post(context.Background(), e) }
+
+func (s *server) register(context.Context) error {
+	s.loop.Register(s.reg)
+	s.reg.MustRegister(floorFigures{s})
+	for _, sink := range s.sinks {
+		if err := s.reg.Register(sink); err != nil {
+			return fmt.Errorf("register metrics of %s: %w", sink.Name(), err)
+		}
+	}
+	if err := s.stream.Register(s.reg); err != nil {
+		return err
+	}
+	return s.sw.Register(s.reg)
+}
+
+func buildInfo() prometheus.Collector {
+	g := prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "markaz_build_info", Help: "The version that runs; always 1.", ConstLabels: prometheus.Labels{"version": version},
+	})
+	g.Set(1)
+	return g
+}
+
+func newID() string {
+	var b [10]byte
+	_, _ = rand.Read(b[:]) // never fails, see crypto/rand
+	return call.NewID(time.Now(), b)
+}

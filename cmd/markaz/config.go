@@ -1,0 +1,160 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/goccy/go-yaml/ast"
+
+	"markaz/apps"
+	"markaz/apps/crm"
+	"markaz/apps/inbound"
+	"markaz/asterisk"
+	"markaz/dialplan"
+	"markaz/ivr"
+	"markaz/ivr/prompt"
+	"markaz/lang"
+	"markaz/queue"
+	"markaz/recorder"
+	"markaz/stream"
+)
+
+// config is the whole file; each room knows its own part.
+type config struct {
+	DataDir  string          `yaml:"data_dir"` // spool, prompts and recordings, unless said otherwise
+	Log      logConfig       `yaml:"log"`
+	HTTP     httpConfig      `yaml:"http"`
+	Asterisk asterisk.Config `yaml:"asterisk"`
+	Dialplan dialplanConfig  `yaml:"dialplan"`
+	Stream   stream.Config   `yaml:"stream"`
+	Loop     apps.Config     `yaml:"loop"`
+	IVR      ivr.Config      `yaml:"ivr"`
+	Inbound  inbound.Config  `yaml:"inbound"`
+	Floor    queue.Config    `yaml:",inline"` // queues, agents
+	Prompts  prompt.Config   `yaml:"prompts"`
+	Recorder recorder.Config `yaml:"recorder"`
+	CRM      crm.Config      `yaml:"crm"`
+}
+
+// dialplanConfig is what the dialplan file needs beyond the rest.
+type dialplanConfig struct {
+	Fallback string `yaml:"fallback"` // extension:101, queue:NAME of queues.conf, or sound:PATH
+	Digits   []int  `yaml:"digits"`   // how many digits extensions have
+	AGI      string `yaml:"agi"`      // host:port of FastAGI as Asterisk reaches it; default asterisk.fastagi.listen
+}
+
+func defaults() *config {
+	return &config{
+		DataDir:  "/var/lib/markaz",
+		Log:      logConfig{Level: "info", Format: "text"},
+		HTTP:     httpConfig{Listen: "127.0.0.1:8090"},
+		Asterisk: asterisk.DefaultConfig(),
+		Dialplan: dialplanConfig{Fallback: "sound:vm-goodbye", Digits: []int{3, 4}},
+	}
+}
+
+// load reads, completes and checks the configuration. Its error is *faults
+// where the operator can mend something.
+func load(path string) (*config, error) {
+	data, err := readFile(path)
+	if err != nil {
+		return nil, exit(exitConfig, "%w", err)
+	}
+	cfg := defaults()
+	tree, err := decode(path, data, cfg)
+	if err != nil {
+		return nil, err
+	}
+	if err := override(os.Environ(), cfg); err != nil {
+		return nil, exit(exitConfig, "%w", err)
+	}
+	cfg.complete()
+	if err := errors.Join(cfg.reveal(), cfg.validate()); err != nil {
+		return nil, located(path, tree, err)
+	}
+	return cfg, nil
+}
+
+func located(path string, tree *ast.File, err error) error {
+	f := &faults{file: path, list: flatten("", err)}
+	locate(tree, f.list)
+	slices.SortStableFunc(f.list, func(a, b fault) int { return a.line - b.line })
+	return f
+}
+
+// complete puts what has no place of its own into the data folder.
+func (c *config) complete() {
+	in := func(dst *string, elem string) {
+		if *dst == "" {
+			*dst = filepath.Join(c.DataDir, elem)
+		}
+	}
+	in(&c.Stream.Spool.Dir, "spool")
+	in(&c.Prompts.Dir, "prompts")
+	in(&c.Recorder.Dir, "recordings")
+	if c.Dialplan.AGI == "" {
+		c.Dialplan.AGI = c.Asterisk.FastAGI.Listen
+	}
+}
+
+// reveal reads secrets that are given by reference.
+func (c *config) reveal() error {
+	var errs []error
+	for path, field := range map[string]*string{
+		"asterisk: ari: password":  &c.Asterisk.ARI.Password,
+		"asterisk: fastagi: token": &c.Asterisk.FastAGI.Token,
+		"http: token":              (*string)(&c.HTTP.Token),
+		"stream: redis: password":  (*string)(&c.Stream.Redis.Password),
+	} {
+		text, err := crm.NewSecret(*field).Reveal()
+		if err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", path, err))
+			continue
+		}
+		*field = text
+	}
+	return errors.Join(errs...)
+}
+
+func (c *config) validate() error {
+	var errs []error
+	part := func(key string, err error) {
+		if err != nil {
+			errs = append(errs, under(key, err))
+		}
+	}
+	part("log", c.Log.Validate())
+	part("http", c.HTTP.Validate())
+	part("asterisk", c.Asterisk.Validate())
+	part("stream", c.Stream.Validate())
+	part("loop", c.Loop.Validate())
+	part("ivr", c.IVR.Validate(lang.New()))
+	part("inbound", c.Inbound.Validate())
+	part("", c.Floor.Validate())
+	part("prompts", c.Prompts.Validate())
+	part("recorder", c.Recorder.Validate())
+	part("crm", c.CRM.Validate())
+	part("dialplan", c.dialplan().Validate())
+	return errors.Join(errs...)
+}
+
+func under(key string, err error) error {
+	if key == "" {
+		return err
+	}
+	return fmt.Errorf("%s: %w", key, err)
+}
+
+// dialplan gives the site's dialplan options.
+func (c *config) dialplan() dialplan.Options {
+	return dialplan.Options{
+		AGI: c.Dialplan.AGI, App: c.Asterisk.ARI.App, Lease: int(c.Asterisk.Lease.Seconds()),
+		Fallback: c.Dialplan.Fallback, Digits: c.Dialplan.Digits,
+		Extension: c.Asterisk.ExtensionEndpoint, Trunk: c.trunk(),
+	}
+}
+
+func (c *config) trunk() string { return replaceTrunk(c.Asterisk.TrunkEndpoint, c.Inbound.Trunk) }

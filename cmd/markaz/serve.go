@@ -1,0 +1,184 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/coreos/go-systemd/v22/daemon"
+
+	"markaz/apps/crm"
+	"markaz/call"
+	"markaz/stream"
+)
+
+type serveCmd struct {
+	Drain time.Duration `help:"How long calls may go on after SIGTERM." default:"30s"`
+}
+
+// Run serves calls until ctx ends, then drains.
+func (c serveCmd) Run(ctx context.Context, cmd *cli, con console) error {
+	cfg, err := load(cmd.Config)
+	if err != nil {
+		return err
+	}
+	log := cfg.Log.logger(con.err)
+	s, err := assemble(ctx, cfg, log)
+	if err != nil {
+		return err
+	}
+	err = s.run(ctx, c.Drain)
+	return errors.Join(err, s.Close())
+}
+
+// run starts everything and stops it in order: new calls first, then the
+// calls, then the loop, then the log.
+func (s *server) run(stop context.Context, drain time.Duration) error {
+	base := context.WithoutCancel(stop)
+	logCtx, stopLog := context.WithCancel(base)
+	defer stopLog()
+	var logging errgroup.Group
+	logging.Go(func() error { return s.stream.Run(logCtx) })
+
+	calls, stopCalls := context.WithCancel(base)
+	defer stopCalls()
+	work, ctx := errgroup.WithContext(calls)
+	work.Go(func() error { return s.loop.Run(ctx) })
+	work.Go(func() error { return s.sw.Run(ctx) })
+	work.Go(func() error { return s.roster.run(ctx) })
+	work.Go(func() error { return s.keeper.Run(ctx) })
+	work.Go(func() error { s.keepLog(ctx); return nil })
+	work.Go(func() error { s.prompt.Announcements(ctx, s.cfg.IVR.Languages); return nil })
+	work.Go(func() error { s.watchdog(ctx); return nil })
+	if s.web != nil {
+		work.Go(func() error { return serveHTTP(ctx, s.web, s.desk().handler()) })
+	}
+	s.follow(ctx, work)
+	work.Go(func() error {
+		select {
+		case <-ctx.Done():
+		case <-stop.Done():
+			s.drain(ctx, drain)
+			stopCalls()
+		}
+		return nil
+	})
+	s.log.Info("serving", "version", version, "agi", s.cfg.Asterisk.FastAGI.Listen, "ari", s.cfg.Asterisk.ARI.URL, "http", s.cfg.HTTP.Listen)
+	err := work.Wait()
+	stopLog()
+	err = errors.Join(err, logging.Wait())
+	s.log.Info("stopped")
+	return err
+}
+
+// drain lets calls end that can. Those who still wait keep their music and
+// their lease: the next process adopts them, or the dialplan takes them back.
+func (s *server) drain(ctx context.Context, patience time.Duration) {
+	_, _ = daemon.SdNotify(false, daemon.SdNotifyStopping) // no systemd, no need
+	s.log.Info("draining", "patience", patience)
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	if err := s.sw.Drain(ctx); err != nil {
+		s.log.Warn("calls left for the next process", "err", err)
+	}
+}
+
+// keepLog tells the spool how far back a restart would have to read.
+func (s *server) keepLog(ctx context.Context) {
+	tick := time.NewTicker(20 * time.Second)
+	defer tick.Stop()
+	for {
+		var oldest time.Time
+		err := s.loop.View(ctx, func(b call.Book) {
+			for _, c := range b {
+				if !c.Over() && (oldest.IsZero() || c.Started.Before(oldest)) {
+					oldest = c.Started
+				}
+			}
+		})
+		if err == nil {
+			s.stream.Keep(oldest)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// watchdog tells systemd that the loop takes its turns.
+func (s *server) watchdog(ctx context.Context) {
+	_, _ = daemon.SdNotify(false, daemon.SdNotifyReady)
+	every, err := daemon.SdWatchdogEnabled(false)
+	if err != nil || every == 0 {
+		return
+	}
+	tick := time.NewTicker(every / 3)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		turn, cancel := context.WithTimeout(ctx, every/3)
+		if s.loop.View(turn, func(call.Book) {}) == nil {
+			_, _ = daemon.SdNotify(false, daemon.SdNotifyWatchdog)
+		}
+		cancel()
+	}
+}
+
+// follow starts the readers of the log: each sink and the recordings.
+func (s *server) follow(ctx context.Context, work *errgroup.Group) {
+	s.readers(ctx, work, stream.GroupConfig{
+		Name: "recordings", Since: s.born, Kinds: []call.Kind{call.RecordingStopped, call.RecordingFailed}, Parallel: 4,
+		Handle: func(ctx context.Context, d stream.Delivery) error { return s.keeper.Handle(ctx, d.Event) },
+	})
+	for _, sink := range s.sinks {
+		s.readers(ctx, work, stream.GroupConfig{
+			Name: sink.Group(), Since: s.born, MaxAttempts: -1, Parallel: 32,
+			Handle: func(ctx context.Context, d stream.Delivery) error { return deliver(ctx, sink, d) },
+		})
+	}
+}
+
+func (s *server) readers(ctx context.Context, work *errgroup.Group, cfg stream.GroupConfig) {
+	work.Go(func() error {
+		g, err := stream.NewGroup(s.client, cfg)
+		if err != nil {
+			return err
+		}
+		err = g.Run(ctx)
+		if errors.Is(err, stream.ErrStop) {
+			s.log.Error("sink switched off by its receiver; start Markaz again when it is back", "group", cfg.Name, "err", err)
+			return nil
+		}
+		return err
+	})
+}
+
+// deliver turns a sink's verdict into what the group understands.
+func deliver(ctx context.Context, sink *crm.Sink, d stream.Delivery) error {
+	v, err := sink.Deliver(ctx, d.Event, d.Attempt)
+	switch v.Act {
+	case crm.Done:
+		return nil
+	case crm.Dead:
+		return fmt.Errorf("%w: %w", stream.ErrPermanent, err)
+	case crm.Disable:
+		return fmt.Errorf("%w: %w", stream.ErrStop, err)
+	case crm.Retry:
+	}
+	if v.Free {
+		return stream.RetryFree(err, v.After)
+	}
+	return stream.RetryAfter(err, v.After)
+}
+
+func chance() float64 { return rand.Float64() }
