@@ -79,7 +79,7 @@ func TestMissedIsDecidedOnce(t *testing.T) {
 		events []call.Event
 		want   call.Disposition
 	}{
-		"hung up in the menu": {[]call.Event{{Kind: call.CallStarted, Leg: "in", Direction: call.Inbound}, {Kind: call.IVREntered, Menu: "m"}}, call.AbandonedIVR},
+		"hung up in the menu":     {[]call.Event{{Kind: call.CallStarted, Leg: "in", Direction: call.Inbound}, {Kind: call.IVREntered, Menu: "m"}}, call.AbandonedIVR},
 		"heard that it is closed": {[]call.Event{{Kind: call.CallStarted, Leg: "in", Direction: call.Inbound}, {Kind: call.IVREntered, Menu: "message:closed", Reason: "closed"}}, call.AfterHours},
 		"hung up in the queue": {[]call.Event{
 			{Kind: call.CallStarted, Leg: "in", Direction: call.Inbound}, {Kind: call.QueueJoined, Queue: "q"},
