@@ -65,6 +65,7 @@ install_asterisk() {
   as_root rm -rf "$new"
   quiet as_root "$(PATH=$PATH:/usr/sbin command -v debootstrap)" --variant=minbase \
     --include=asterisk,asterisk-core-sounds-en-wav,sip-tester "$suite" "$new" ${DEBIAN_MIRROR:+"$DEBIAN_MIRROR"}
+  as_root touch "$new/etc/hosts" # the test bed mounts its own over it
   as_root rm -rf "$new"/var/cache/apt/archives/*.deb "$new"/var/lib/apt/lists/*
   local got
   got=$(as_root chroot "$new" /usr/sbin/asterisk -V)

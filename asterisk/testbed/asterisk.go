@@ -77,8 +77,8 @@ func Start(ctx context.Context, opt Options) (*Asterisk, error) {
 
 func (a *Asterisk) prepare() (err error) {
 	if a.opt.Dir == "" {
-		if a.opt.Dir, err = os.MkdirTemp("", "markaz-bed-"); err != nil {
-			return fmt.Errorf("make bed folder: %w", err)
+		if a.opt.Dir, err = proc.TempDir("markaz-bed-"); err != nil {
+			return err
 		}
 		a.ownDir = true
 	}
@@ -106,7 +106,6 @@ const enter = `set -e
 root=$1 hosts=$2 folder=$3 shares=$4; shift 4
 mount --rbind /proc "$root/proc"
 mount --rbind /dev "$root/dev"
-[ -e "$root/etc/hosts" ] || : >"$root/etc/hosts"
 mount --bind "$hosts" "$root/etc/hosts"
 IFS=:
 for dir in $shares; do mkdir -p "$root$dir"; mount --rbind "$dir" "$root$dir"; done
@@ -118,9 +117,12 @@ func (a *Asterisk) command(folder string, argv ...string) *exec.Cmd {
 	if !strings.HasPrefix(a.opt.Dir, os.TempDir()+"/") {
 		shares = append(shares, a.opt.Dir)
 	}
-	args := []string{
-		"--mount", "--", "sh", "-c", enter, "enter", a.root, a.path("hosts"), folder, strings.Join(shares, ":"),
+	args := []string{"--mount"}
+	if os.Geteuid() != 0 {
+		args = append(args, "--map-root-user") // whoever is not root may mount in a user name space
 	}
+	args = append(args,
+		"--", "sh", "-c", enter, "enter", a.root, a.path("hosts"), folder, strings.Join(shares, ":"))
 	cmd := exec.Command("unshare", append(args, argv...)...)
 	cmd.Env = append(os.Environ(), "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C.UTF-8", "LANG=C.UTF-8")
 	return cmd

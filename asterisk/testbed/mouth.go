@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"os"
 	"sync"
 	"time"
 
@@ -115,6 +116,9 @@ func (c *Conversation) listen(d *diago.DialogMedia) {
 		}
 		if errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) {
 			return
+		}
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			_ = d.StartRTP(1, 0) // diago interrupts reading when it swaps sessions
 		}
 		if err != nil {
 			continue

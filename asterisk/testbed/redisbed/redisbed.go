@@ -53,8 +53,8 @@ func Start(ctx context.Context, opt Options) (*Redis, error) {
 	}
 	r := &Redis{opt: opt, binary: binary}
 	if opt.Dir == "" {
-		if r.opt.Dir, err = os.MkdirTemp("", "markaz-redis-"); err != nil {
-			return nil, fmt.Errorf("make redis folder: %w", err)
+		if r.opt.Dir, err = proc.TempDir("markaz-redis-"); err != nil {
+			return nil, err
 		}
 		r.ownDir = true
 	}

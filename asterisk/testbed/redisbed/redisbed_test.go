@@ -4,14 +4,11 @@ import (
 	"bufio"
 	"net"
 	"os"
-	"os/exec"
 	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
-
-	"markaz/asterisk/testbed/proc"
 )
 
 // ask sends one inline command and returns the first line of the answer.
@@ -102,57 +99,4 @@ func TestSeveralAtOnceAndNothingLeft(t *testing.T) {
 	if err := syscall.Kill(pid, 0); err == nil {
 		t.Error("process is left")
 	}
-}
-
-// TestDiesWithItsTest kills a process that started Redis, as a CI that runs out
-// of time would, and waits for the server to go.
-func TestDiesWithItsTest(t *testing.T) {
-	if os.Getenv("REDISBED_CHILD") != "" {
-		r, err := Start(t.Context(), Options{Dir: os.Getenv("REDISBED_CHILD")})
-		if err != nil {
-			t.Fatal(err)
-		}
-		_, _ = os.Stdout.WriteString("pid=" + strconv.Itoa(r.Process().PID()) + "\n")
-		select {}
-	}
-	child := exec.Command(os.Args[0], "-test.run=^TestDiesWithItsTest$")
-	child.Env = append(os.Environ(), "REDISBED_CHILD="+t.TempDir())
-	out, err := child.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	p, err := proc.Start(child)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer p.Kill()
-	line, err := bufio.NewReader(out).ReadString('\n')
-	if err != nil {
-		t.Fatal(err)
-	}
-	pid, err := strconv.Atoi(strings.TrimPrefix(strings.TrimSpace(line), "pid="))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := syscall.Kill(pid, 0); err != nil {
-		t.Fatalf("server does not run: %v", err)
-	}
-	if err := syscall.Kill(p.PID(), syscall.SIGKILL); err != nil {
-		t.Fatal(err)
-	}
-	for deadline := time.Now().Add(5 * time.Second); alive(pid); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatal("the server outlived the program that started it")
-		}
-	}
-}
-
-// alive is false for a zombie, which waits for whoever inherits it.
-func alive(pid int) bool {
-	raw, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
-	if err != nil {
-		return false
-	}
-	_, rest, _ := strings.Cut(string(raw), ") ")
-	return !strings.HasPrefix(rest, "Z")
 }
