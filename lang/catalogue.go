@@ -123,6 +123,9 @@ type Words struct {
 // Lang is the code of the language.
 func (w Words) Lang() string { return w.lang }
 
+// Catalogue is the whole catalogue, nil for zero Words.
+func (w Words) Catalogue() *Catalogue { return w.catalogue }
+
 // T gives a sentence, as [Catalogue.T] does.
 func (w Words) T(key string, args ...any) string {
 	if w.catalogue == nil {

@@ -157,7 +157,7 @@ func TestFallBacks(t *testing.T) {
 // Ensure that a value that looks like a placeholder stays what it is.
 func TestValuesAreNotExpanded(t *testing.T) {
 	got := New().T("en", "check.unknown", "kind", "{value}", "value", "{known}{kind}")
-	if want := "There is no {value} named “{known}{kind}”."; got != want {
+	if want := "“{known}{kind}” is not one of the {value}."; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }
