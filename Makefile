@@ -15,7 +15,7 @@ COMMANDS := $(wildcard cmd/markaz cmd/markaz-legacy)
 
 .PHONY: setup build test test-16 lint demo bench fuzz clean
 
-setup: ## install what is missing
+setup: ## install what is missing, for all targets
 	@scripts/setup.sh
 
 build: ## bin/markaz, bin/markaz-legacy
@@ -33,14 +33,16 @@ lint: setup ## gofumpt, go vet, staticcheck
 	go vet ./...
 	$(CACHE)/bin/staticcheck ./...
 
-demo: setup build ## a telephone exchange with agents and callers; DEMO_SECONDS=60 ends by itself
+demo: ## a telephone exchange with agents and callers; DEMO_SECONDS=60 ends by itself
+	@scripts/setup.sh 22
+	@$(MAKE) --no-print-directory build
 	@go build -o bin/ ./cmd/markaz-demo && exec bin/markaz-demo
 
 bench: setup ## benchmarks; RUN=regexp narrows them
 	REQUIRE_REAL=1 ASTERISK=$(ASTERISK) go test -p 1 -timeout 30m -run '^$$' -bench '$(RUN)' -benchmem $(PKG)
 	@if [ -x bench/run ]; then bench/run; fi
 
-fuzz: ## each fuzz target for FUZZTIME
+fuzz: setup ## each fuzz target for FUZZTIME
 	@grep -rl --include='*_test.go' '^func Fuzz' . | xargs -r -n1 dirname | sort -u | while read -r dir; do \
 	  for target in $$(grep -hoE '^func Fuzz[A-Za-z0-9_]*' "$$dir"/*_test.go | cut -c6-); do \
 	    echo "== $$dir $$target"; go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$dir" || exit 1; \

@@ -1,12 +1,11 @@
 #!/usr/bin/env bash
-# Prepares a Debian 12 machine with git and Go for `make demo`, `make test` and
-# `make lint`: installs the missing Debian packages, unpacks Asterisk into
-# private folders of the cache, and builds the two linters there.
-# It may be run as often as one likes, by several at once; when nothing is
-# missing it says nothing and takes well under a second.
+# Prepares a Debian 12 machine with git and Go: installs the missing Debian
+# packages, unpacks Asterisk into private folders of the cache, and builds the
+# two linters there. It may be run as often as one likes, by several at once;
+# when nothing is missing it says nothing and takes well under a second.
 #
-#   ASTERISK="22 16"   versions to prepare, any of 22 and 16
-#   DEBIAN_MIRROR=…    mirror for Asterisk's folders, instead of debootstrap's own choice
+#   scripts/setup.sh [22] [16] [lint]   only these of Asterisk 22, Asterisk 16, linters
+#   DEBIAN_MIRROR=…                     mirror for Asterisk, instead of debootstrap's own choice
 set -euo pipefail
 export LC_ALL=C
 
@@ -30,29 +29,34 @@ as_root() {
   if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n "$@"; fi
 }
 
-# install_packages installs what is missing. Debian would start the services it
-# installs; policy-rc.d is the documented way to say no.
-install_packages() {
-  local missing=() pair
+# missing_packages prints the packages whose command is not there.
+missing_packages() {
+  local pair
   for pair in redis-server:redis-server debootstrap:debootstrap sox:sox espeak-ng:espeak-ng \
     pgrep:procps unshare:util-linux mount:mount gcc:gcc make:make; do
-    PATH=$PATH:/usr/sbin:/sbin command -v "${pair%%:*}" >/dev/null || missing+=("${pair##*:}")
+    PATH=$PATH:/usr/sbin:/sbin command -v "${pair%%:*}" >/dev/null || echo "${pair##*:}"
   done
+  [ -e /etc/ssl/certs/ca-certificates.crt ] || echo ca-certificates
+  [ -e /usr/include/stdlib.h ] || echo libc6-dev
+}
+
+# install_packages installs them. Debian would start the services that it
+# installs; policy-rc.d is the documented way to say no.
+install_packages() {
+  local missing policy=/usr/sbin/policy-rc.d
+  mapfile -t missing < <(missing_packages)
   [ ${#missing[@]} = 0 ] && return
   say "installing ${missing[*]}"
-  local policy=/usr/sbin/policy-rc.d ours=
   if [ ! -e $policy ]; then
-    ours=1
+    trap 'as_root rm -f /usr/sbin/policy-rc.d' EXIT
     printf '#!/bin/sh\nexit 101\n' | as_root tee $policy >/dev/null
     as_root chmod 755 $policy
   fi
-  local ok=0
-  {
-    quiet as_root apt-get -q update &&
-      quiet as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends install "${missing[@]}"
-  } || ok=1
-  [ -z "$ours" ] || as_root rm -f $policy
-  return $ok
+  quiet as_root apt-get -q update
+  quiet as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends install "${missing[@]}"
+  if [[ " ${missing[*]} " == *" redis-server "* && -d /run/systemd/system ]]; then
+    quiet as_root systemctl disable redis-server # the tests start their own
+  fi
 }
 
 # install_asterisk VERSION SUITE: a folder is either whole or not there, because
@@ -96,19 +100,22 @@ main() {
   exec 9>"$cache/setup.lock"
   flock 9
   install_packages
-  local version
-  for version in ${ASTERISK:-22 16}; do
-    case $version in
+  [ $# -gt 0 ] || set -- 22 16 lint
+  local part
+  for part in "$@"; do
+    case $part in
     22) install_asterisk 22 sid ;;
     16) install_asterisk 16 bullseye ;;
+    lint)
+      install_tool gofumpt mvdan.cc/gofumpt "$gofumpt"
+      install_tool staticcheck honnef.co/go/tools/cmd/staticcheck "$staticcheck"
+      ;;
     *)
-      say "ASTERISK must be 22 or 16, not $version"
+      say "unknown part $part"
       return 2
       ;;
     esac
   done
-  install_tool gofumpt mvdan.cc/gofumpt "$gofumpt"
-  install_tool staticcheck honnef.co/go/tools/cmd/staticcheck "$staticcheck"
 }
 
-main
+main "$@"

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"os"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -52,6 +54,10 @@ func (r Report) Percentile(p float64) time.Duration {
 func (a *Asterisk) RunLoad(ctx context.Context, l Load) (Report, error) {
 	if l.Calls < 1 {
 		return Report{}, errors.New("run load: the number of calls must be given")
+	}
+	pressed := func(s Step) bool { return s.Keys != "" }
+	if slices.ContainsFunc(l.Steps, pressed) && os.Geteuid() != 0 {
+		return Report{}, errors.New("run load: SIPp can press keys only as root, because it sends them from a raw socket")
 	}
 	l = l.withDefaults()
 	run, err := a.startSIPp("caller", &callerScenario{Load: l}, l.AtOnce, l.Limit,

@@ -34,8 +34,7 @@ var ErrNoPorts = errors.New("no free ports")
 // reservation is a lock on the bytes of that number in one shared file; the
 // kernel gives it back when we die.
 func ReservePorts(count int) (*Ports, error) {
-	name := filepath.Join(os.TempDir(), "markaz-ports.lock")
-	file, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o666)
+	file, err := openLock(filepath.Join(os.TempDir(), "markaz-ports.lock"))
 	if err != nil {
 		return nil, fmt.Errorf("reserve ports: %w", err)
 	}
@@ -54,6 +53,20 @@ func ReservePorts(count int) (*Ports, error) {
 	}
 	_ = file.Close()
 	return nil, fmt.Errorf("reserve %d ports: %w", count, ErrNoPorts)
+}
+
+// openLock opens the file for every user. It must not say "create" when the
+// file is there, which Linux forbids for files of others in a shared folder
+// (fs.protected_regular).
+func openLock(name string) (*os.File, error) {
+	file, err := os.OpenFile(name, os.O_RDWR, 0)
+	if !errors.Is(err, os.ErrNotExist) {
+		return file, err
+	}
+	if file, err = os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o666); err != nil {
+		return nil, err
+	}
+	return file, file.Chmod(0o666) // whatever the umask
 }
 
 // Release gives the ports back.
