@@ -223,10 +223,17 @@ func (r *Reader) classify(s string) class {
 // valid reports whether digits are a number that exists in the plan.
 func (r *Reader) valid(s string) bool {
 	if r.classify(s) == short {
-		return phonenumbers.IsValidShortNumberForRegion(s, r.region)
+		return r.validShort(s)
 	}
 	_, valid, _ := r.parse(s)
 	return valid
+}
+
+// validShort reports whether digits are a short code of the country, such as
+// an emergency number.
+func (r *Reader) validShort(s string) bool {
+	num, err := phonenumbers.Parse(s, r.region)
+	return err == nil && phonenumbers.IsValidShortNumberForRegion(num, r.region)
 }
 
 // parse reads digits into E.164; possible says that at least the length is
