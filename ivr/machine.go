@@ -20,6 +20,9 @@ const (
 // out after the state was last remembered must not come again.
 const resumeGap = 100
 
+// factsPerMove is how many facts a move states: input, left, entered.
+const factsPerMove = 3
+
 // keyLag is how long to wait for the key that stopped a message: over some
 // connections the stop is told before the key.
 const keyLag = time.Second
@@ -177,8 +180,7 @@ func (w *walk) shelter() Destination {
 // leave falls silent and records that the caller goes.
 func (w *walk) leave(why Reason, to Destination) {
 	w.quiet()
-	w.out.Fact(w.fact(call.IVRLeft, "", string(why)))
-	w.out.Facts[len(w.out.Facts)-1].To = string(to)
+	w.record(call.IVRLeft, "", string(why), to)
 }
 
 // arrive enters a menu or a message, or makes the choice.
@@ -193,11 +195,11 @@ func (w *walk) arrive(to Destination, why Reason) {
 		if l := w.menu().language; l != "" {
 			w.s.Lang = l
 		}
-		w.out.Fact(w.fact(call.IVREntered, "", ""))
+		w.enteredHere()
 		w.ask(nil)
 	case ToMessage:
 		w.s.Message = to.Target()
-		w.out.Fact(w.fact(call.IVREntered, "", ""))
+		w.enteredHere()
 		w.tell()
 	default:
 		if w.s.Closed {
@@ -257,9 +259,25 @@ func (w *walk) told() {
 func (w *walk) menu() *menu       { return w.book.menus[w.s.Menu] }
 func (w *walk) message() *message { return w.book.messages[w.s.Message] }
 
-// fact is a fact about this stay.
-func (w *walk) fact(kind call.Kind, digits, reason string) call.Event {
-	return call.Event{Kind: kind, Call: w.s.Call, Leg: w.s.Leg, Menu: w.s.place(), Digits: digits, Reason: reason}
+// enteredHere tells where the caller is, and whether it is in place of
+// something that is closed.
+func (w *walk) enteredHere() {
+	why := ""
+	if w.s.Closed {
+		why = string(ByClosed)
+	}
+	w.record(call.IVREntered, "", why, "")
+}
+
+// record states a fact about this stay.
+func (w *walk) record(kind call.Kind, digits, reason string, to Destination) {
+	if w.out.Facts == nil {
+		w.out.Facts = make([]call.Event, 0, factsPerMove)
+	}
+	w.out.Facts = append(w.out.Facts, call.Event{
+		Kind: kind, Call: w.s.Call, Leg: w.s.Leg,
+		Menu: w.s.place(), Digits: digits, Reason: reason, To: string(to),
+	})
 }
 
 func (w *walk) play(prompts []call.Prompt, barge string) {
