@@ -41,10 +41,12 @@ func (e *ending) told(cause, sip int) {
 // verdict is the LegEnded that follows, without the parts that name the leg.
 func (e *ending) verdict(role call.Role, made, answered bool) call.Event {
 	v := call.Event{Kind: call.LegEnded, By: e.by(role, made, answered), Cause: e.cause, SIP: e.sip}
-	if v.Cause == 0 && e.asked {
-		v.Cause = e.askedCause
-	}
-	if v.Cause == 0 {
+	switch {
+	case e.asked && v.By == call.BySystem:
+		v.Cause = e.askedCause // Asterisk 16 may say 16 all the same
+	case e.timeUp(made, answered):
+		v.Cause = call.CauseNoAnswer // Asterisk 16 calls it normal clearing
+	case v.Cause == 0:
 		v.Cause = call.CauseNormal
 	}
 	if v.SIP == 0 {
@@ -69,10 +71,16 @@ func (e *ending) by(role call.Role, made, answered bool) call.Party {
 		return call.ByPBX
 	case e.seen && !e.soft:
 		return partyOf(role)
-	case e.asked, made && !answered: // hung up by us; not answered in the time we gave
+	case e.asked, e.timeUp(made, answered):
 		return call.BySystem
 	}
 	return call.ByPBX
+}
+
+// timeUp reports that a leg we called did not answer in the time we gave it:
+// then it ends without anybody having asked for that.
+func (e *ending) timeUp(made, answered bool) bool {
+	return made && !answered && !e.seen && (e.cause == 0 || e.cause == call.CauseNormal || e.cause == call.CauseNoAnswer)
 }
 
 func partyOf(role call.Role) call.Party {
@@ -96,7 +104,7 @@ func (e *ending) result(v call.Event, made, answered bool) call.Result {
 		return call.Cancelled
 	case !made && v.By == call.ByCaller:
 		return call.Cancelled
-	case made && refusedByServer(v.SIP):
+	case made && refusedByServer(e.sip):
 		// Q.850 has one cause, 21, for a person who declines and for a
 		// provider who does not let us through.
 		return call.Failed

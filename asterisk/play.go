@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -188,22 +187,29 @@ func (s *Switch) barged(id, key string) (plays []string) {
 	return plays
 }
 
-// mediaOf turns prompts into media URIs. A sound must not be able to name
-// another scheme: Asterisk would fetch http addresses.
+// mediaOf turns prompts into media URIs.
 func mediaOf(prompts []call.Prompt) ([]string, error) {
 	media := make([]string, len(prompts))
 	for i, p := range prompts {
-		form := map[call.PromptKind]string{
-			call.Sound:  `^[^\x00-\x1f\x7f:]{1,1024}$`,
-			call.Number: `^-?[0-9]{1,12}$`,
-			call.Digits: `^[0-9*#]{1,64}$`,
-		}[p.Kind]
-		if form == "" || !regexp.MustCompile(form).MatchString(p.Value) {
+		if !playable(p) {
 			return nil, fmt.Errorf("not a prompt: %s %q", p.Kind, p.Value)
 		}
 		media[i] = string(p.Kind) + ":" + p.Value
 	}
 	return media, nil
+}
+
+func playable(p call.Prompt) bool {
+	switch p.Kind {
+	case call.Sound:
+		// No other scheme: Asterisk would fetch http addresses.
+		return len(p.Value) <= 1024 && p.Value != "" && !strings.ContainsFunc(p.Value, func(r rune) bool { return r == ':' || r < ' ' })
+	case call.Number:
+		return madeOf(strings.TrimPrefix(p.Value, "-"), decimal, 12)
+	case call.Digits:
+		return madeOf(p.Value, decimal+"*#", 64)
+	}
+	return false
 }
 
 // openPlay names a Play whose end has not been told, and its last playback.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"regexp"
 	"strings"
 	"time"
 
@@ -30,7 +29,7 @@ func (s *Switch) record(a call.Record) {
 	s.legs.tape(a.ID, taping{a.Call, a.Bridge})
 	s.inLane(bridgeLane(a.Bridge), a, func(ctx context.Context) error {
 		// A name with a slash is recorded and then cannot be fetched.
-		if !safeName(a.ID) {
+		if !madeOf(a.ID, letters+decimal+"_-", 96) {
 			return errors.New("not a name for a recording")
 		}
 		err := s.ari.Record(ctx, a.Bridge, a.ID)
@@ -42,8 +41,6 @@ func (s *Switch) record(a call.Record) {
 		return err
 	})
 }
-
-func safeName(id string) bool { return regexp.MustCompile(`^[A-Za-z0-9_-]{1,96}$`).MatchString(id) }
 
 func (s *Switch) pauseRecord(ctx context.Context, a call.PauseRecord) error {
 	if err := s.ari.PauseRecording(ctx, a.ID, a.Pause); err != nil {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"regexp"
 	"strings"
 	"time"
 
@@ -75,16 +74,26 @@ func (s *Switch) unreachable(a call.Ring, reason string) {
 // come from keys that callers press and from CRMs: nothing but a number may
 // get into a dial string, where "&" would ring somebody else as well.
 func (s *Switch) endpoint(a call.Ring) (string, error) {
-	if !regexp.MustCompile(`^[0-9+*#]{1,32}$`).MatchString(a.Address) {
+	if !madeOf(a.Address, decimal+"+*#", 32) {
 		return "", fmt.Errorf("not a number: %q", a.Address)
 	}
 	if a.Trunk == "" {
 		return strings.ReplaceAll(s.cfg.ExtensionEndpoint, "{address}", a.Address), nil
 	}
-	if !regexp.MustCompile(`^[A-Za-z0-9_.-]{1,64}$`).MatchString(a.Trunk) {
+	if !madeOf(a.Trunk, letters+decimal+"_.-", 64) {
 		return "", fmt.Errorf("not a trunk: %q", a.Trunk)
 	}
 	return strings.NewReplacer("{number}", a.Address, "{trunk}", a.Trunk).Replace(s.cfg.TrunkEndpoint), nil
+}
+
+const (
+	decimal = "0123456789"
+	letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+)
+
+// madeOf reports whether s has 1 to most characters, all of the alphabet.
+func madeOf(s, alphabet string, most int) bool {
+	return s != "" && len(s) <= most && strings.Trim(s, alphabet) == ""
 }
 
 // callerID writes `"name" <number>`, without what would end either part.

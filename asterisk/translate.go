@@ -19,6 +19,7 @@ const (
 // take translates one event of Asterisk. What happens to a caller whose
 // variables are still being read waits until he has been announced.
 func (s *Switch) take(e ari.Event) {
+	s.log.Debug("event", "type", e.Body.GetType(), "channel", channelOf(e.Body))
 	waits := false
 	s.legs.with(channelOf(e.Body), func(l *leg) {
 		if waits = l.stage == arriving; waits {

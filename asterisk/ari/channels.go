@@ -42,7 +42,41 @@ func (c *Client) Answer(ctx context.Context, id string) error {
 // Hangup asks for the end of a channel with a Q.850 cause. Asterisk agrees
 // before it is done; only a later 404 proves it.
 func (c *Client) Hangup(ctx context.Context, id string, cause int) error {
-	return c.send(ctx, http.MethodDelete, path("channels", id), url.Values{"reason_code": {strconv.Itoa(cause)}}, nil, nil)
+	query := url.Values{"reason_code": {strconv.Itoa(cause)}}
+	if word := reasonOf(cause); word != "" {
+		query = url.Values{"reason": {word}}
+	}
+	return c.send(ctx, http.MethodDelete, path("channels", id), query, nil, nil)
+}
+
+// reasonOf is Asterisk's word for a cause, or "". Asterisk 16 knows only the
+// words, Asterisk 22 the number as well, and neither takes both at once.
+func reasonOf(cause int) string {
+	switch cause {
+	case 1:
+		return "unallocated"
+	case 16:
+		return "normal"
+	case 17:
+		return "busy"
+	case 18:
+		return "timeout"
+	case 19:
+		return "no_answer"
+	case 21:
+		return "rejected"
+	case 26:
+		return "answered_elsewhere"
+	case 28:
+		return "number_incomplete"
+	case 31:
+		return "normal_unspecified"
+	case 34:
+		return "congestion"
+	case 127:
+		return "interworking"
+	}
+	return ""
 }
 
 // Continue gives a channel back to the dialplan, at the step after Stasis.

@@ -106,7 +106,9 @@ func (c *Client) epoch(whole context.Context, h Handler) (connected bool, err er
 		h.Event(e)
 	}
 	err = context.Cause(ctx)
-	h.Lost(err)
+	if whole.Err() == nil { // we were not asked to stop
+		h.Lost(err)
+	}
 	return true, err
 }
 
