@@ -130,7 +130,37 @@ func (c *Call) amend(e Event) {
 		set(&c.recording(e.Recording).State, e.State)
 		c.fillRecording(e)
 	}
+	if e.Leg != "" {
+		c.lateLeg(e)
+	}
 	c.Revision = max(c.Revision+1, e.Revision)
+}
+
+// lateLeg adds or corrects a leg that was learnt of after the call's end, as a
+// PBX that prints records tells of a transfer.
+func (c *Call) lateLeg(e Event) {
+	ring, talk := time.Duration(e.RingMS)*time.Millisecond, time.Duration(e.DurationMS)*time.Millisecond
+	l := c.Leg(e.Leg)
+	if l == nil {
+		c.Legs = append(c.Legs, Leg{ID: e.Leg, Started: e.At.Add(-ring - talk)})
+		l = &c.Legs[len(c.Legs)-1]
+	}
+	set(&l.Role, e.Role)
+	set(&l.Address, e.Address)
+	set(&l.Trunk, e.Trunk)
+	set(&l.Result, e.Result)
+	set(&l.RingMS, e.RingMS)
+	set(&l.TalkMS, e.DurationMS)
+	l.Ended = &e.At
+	if answered := e.At.Add(-talk); talk > 0 && l.Answered == nil {
+		l.Answered = &answered
+	}
+	if c.Answered == nil && l.Role.Person() {
+		c.Answered = l.Answered
+	}
+	if c.Ended != nil && c.Ended.Before(e.At) {
+		c.Ended = &e.At
+	}
 }
 
 func (c *Call) applyLeg(e Event) {

@@ -13,7 +13,7 @@ const (
 	CallResumed    Kind = "call.resumed"    // Leg
 	CallMerged     Kind = "call.merged"     // Into: the call that goes on
 	CallEnded      Kind = "call.ended"      // Disposition, By, Cause, SIP, Reason
-	CallAmended    Kind = "call.amended"    // Revision and whatever was corrected
+	CallAmended    Kind = "call.amended"    // Revision and whatever was corrected; with a Leg: Role, Address, Result, RingMS, DurationMS (its talk), At its end
 )
 
 // Facts about one leg.
