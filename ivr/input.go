@@ -109,11 +109,11 @@ func (w *walk) read(digits string) reading {
 func (w *walk) take(digits string) {
 	option, ok := w.menu().keys[digits]
 	if !ok {
-		w.out.Fact(w.fact(call.DTMFCollected, digits, ""))
+		w.record(call.DTMFCollected, digits, "", "")
 		w.goTo(destination(ToExtension, digits), ByExtension)
 		return
 	}
-	w.out.Fact(w.fact(call.IVRInput, digits, inputOK))
+	w.record(call.IVRInput, digits, inputOK, "")
 	if option.Language != "" {
 		w.s.Lang = option.Language
 	}
@@ -124,7 +124,7 @@ func (w *walk) take(digits string) {
 // who do not find their way.
 func (w *walk) fault(digits, input string) {
 	m := w.menu()
-	w.out.Fact(w.fact(call.IVRInput, digits, input))
+	w.record(call.IVRInput, digits, input, "")
 	w.s.Digits = ""
 	w.s.Attempts++
 	say, why := m.wrongKey, ByWrongKeys
@@ -146,10 +146,10 @@ func (w *walk) fault(digits, input string) {
 func (w *walk) global(key, typed string) bool {
 	switch {
 	case key == w.book.personKey:
-		w.out.Fact(w.fact(call.IVRInput, typed, inputOK))
+		w.record(call.IVRInput, typed, inputOK, "")
 		w.goPerson(ByPerson)
 	case key == w.book.mainKey && !w.s.Shut:
-		w.out.Fact(w.fact(call.IVRInput, typed, inputOK))
+		w.record(call.IVRInput, typed, inputOK, "")
 		w.goTo(w.book.main, ByMain)
 	default:
 		return false
