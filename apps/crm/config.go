@@ -20,7 +20,8 @@ type SinkConfig struct {
 	Keep     int      `yaml:"keep"`     // call records held in memory; default 5000
 	Filter   `yaml:",inline"`
 
-	Webhook *Webhook `yaml:"webhook"`
+	Webhook  *Webhook  `yaml:"webhook"`
+	Bitrix24 *Bitrix24 `yaml:"bitrix24"`
 }
 
 // section is a part of a SinkConfig that chooses a kind of CRM.
@@ -33,6 +34,7 @@ type section struct {
 func (c *SinkConfig) sections() []section {
 	return []section{
 		{"webhook", c.Webhook != nil, c.Webhook},
+		{"bitrix24", c.Bitrix24 != nil, c.Bitrix24},
 	}
 }
 

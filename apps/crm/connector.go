@@ -43,14 +43,23 @@ type Asker interface {
 }
 
 // Ask is a CRM's wish that one of its users talk to a number. The call that
-// comes of it bears the Ask's Data in its [call.CallStarted], so that the
-// connector knows it again.
+// comes of it bears the Ask's Data in its [call.CallStarted], so that the sink
+// and the connector know it again.
 type Ask struct {
-	Sink      string            // name of the sink that was asked
 	Extension string            // of the user, whose phone rings first
 	Number    string            // to be dialled
 	Line      string            // line to dial it on; "" for the usual one
 	Data      map[string]string // to be put on the call's first event
+}
+
+// AskedBy is the key in an Ask's Data under which the sink's name stands.
+const AskedBy = "crm_sink"
+
+// Finder is a Connector whose CRM knows people by number.
+type Finder interface {
+	// Find returns the CRM's id of whoever has the number, and the name to
+	// show; both "" if nobody has it.
+	Find(ctx context.Context, number string) (id, name string, err error)
 }
 
 // Cap is something that a CRM can be used for.
@@ -78,7 +87,7 @@ type settings interface {
 type Notes interface {
 	// Note returns what was put under the key, "" if nothing was.
 	Note(ctx context.Context, key string) (string, error)
-	// PutNote keeps a value for at least seven days.
+	// PutNote keeps a value for at least thirty days.
 	PutNote(ctx context.Context, key, value string) error
 }
 

@@ -119,7 +119,10 @@ func (s *Sink) try(ctx context.Context, e call.Event) error {
 		// Our log's fault, not the receiver's.
 		return RetryAfter(err, firstProbe)
 	}
-	if !s.cfg.Match(e, record) {
+	// That the CRM itself has asked for the call must reach the connector,
+	// or it would tell of the call as of another one.
+	asked := e.Kind == call.CallStarted && e.Data[AskedBy] == s.cfg.Name
+	if !asked && !s.cfg.Match(e, record) {
 		return ErrSkip
 	}
 	probe, err := s.admit(e)

@@ -34,6 +34,7 @@ type Script struct {
 	mu       sync.Mutex
 	next     []Fault
 	standing Fault
+	taken    int
 }
 
 // Next adds faults, each for one request.
@@ -51,9 +52,17 @@ func (s *Script) Always(f Fault) {
 	s.standing = f
 }
 
+// Taken counts the requests so far.
+func (s *Script) Taken() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.taken
+}
+
 func (s *Script) take() Fault {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.taken++
 	if len(s.next) == 0 {
 		return s.standing
 	}
