@@ -3,7 +3,6 @@ package testbed
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -35,7 +34,7 @@ type Span struct{ From, To time.Time }
 const (
 	frameTime  = 20 * time.Millisecond
 	leastHeard = 5                      // windows in a row, each 20 ms after the other, that make a sound heard
-	staleAfter = 200 * time.Millisecond // sound older than that is not "now"; also the longest gap within one span
+	staleAfter = 200 * time.Millisecond // sound older than that is not "now"; RTP that stops for longer is a break
 )
 
 func (e *Ear) hear(ulaw []byte, at time.Time) {
@@ -52,66 +51,75 @@ func (e *Ear) count() int {
 	return len(e.frames)
 }
 
-// since is a copy of the frames from number n on; frames never change.
-func (e *Ear) since(n int) []frame {
+// between are the frames from number n on, up to and without number m.
+func (e *Ear) between(n, m int) []frame {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return slices.Clone(e.frames[min(max(n, 0), len(e.frames)):])
+	m = min(m, len(e.frames))
+	return e.frames[min(max(n, 0), m):m:m] // frames never change, more are only added behind
 }
 
-// window is the sound that ends with frames[i]; not ok while there was none of
-// that length without a break.
-func window(frames []frame, i int) (w tone.Window, ok bool) {
-	first := i - tone.WindowFrames + 1
-	if first < 0 || frames[i].at.Sub(frames[first].at) > staleAfter {
-		return w, false
-	}
-	var ulaw []byte
-	for _, f := range frames[first : i+1] {
-		ulaw = append(ulaw, f.ulaw...)
-	}
-	return tone.NewWindow(ulaw), true
+// sound is a window with the time in which it was heard.
+type sound struct {
+	tone.Window
+	Span
 }
 
-// firstHeard is the index of the frame by which t had been heard, or -1.
-func firstHeard(frames []frame, t tone.Tone) int {
-	run := 0
-	for i := range frames {
-		if w, ok := window(frames, i); ok && w.Has(t) {
-			run++
-		} else {
-			run = 0
+// sounds are the windows that end with the frames from number n up to m, each
+// 20 ms after the other. One with a break in it is not among them.
+func (e *Ear) sounds(n, m int) []sound {
+	frames := e.between(n-tone.WindowFrames+1, m)
+	var list []sound
+	for i := tone.WindowFrames - 1; i < len(frames); i++ {
+		part := frames[i-tone.WindowFrames+1 : i+1]
+		span := Span{part[0].at, frames[i].at}
+		if span.To.Sub(span.From) > staleAfter {
+			continue
 		}
-		if run >= leastHeard {
-			return i
+		var ulaw []byte
+		for _, f := range part {
+			ulaw = append(ulaw, f.ulaw...)
 		}
+		list = append(list, sound{tone.NewWindow(ulaw), span})
 	}
-	return -1
+	return list
 }
 
-// now are the frames that decide what is heard at this moment.
-func (e *Ear) now() []frame { return e.since(e.count() - tone.WindowFrames - leastHeard + 1) }
+// now are the sounds that decide what is heard at this moment.
+func (e *Ear) now() []sound {
+	n := e.count()
+	list := e.sounds(n-leastHeard, n)
+	if len(list) < leastHeard || time.Since(list[len(list)-1].To) > staleAfter {
+		return nil
+	}
+	return list
+}
 
 // Hears tells whether t sounds now, whatever else sounds. The zero Tone asks
 // whether there is silence, that is, no sound or no RTP at all.
-func (e *Ear) Hears(t tone.Tone) bool {
-	frames := e.now()
-	if len(frames) == 0 || time.Since(frames[len(frames)-1].at) > staleAfter {
-		return t.Silent()
+func (e *Ear) Hears(t tone.Tone) bool { return in(e.now(), t) }
+
+// in tells whether t is in all the sounds; in none, only silence is.
+func in(sounds []sound, t tone.Tone) bool {
+	for _, s := range sounds {
+		if !s.Has(t) {
+			return false
+		}
 	}
-	return firstHeard(frames, t) >= 0
+	return len(sounds) > 0 || t.Silent()
 }
 
 // HearsOnly tells whether exactly these tones sound now, of all those that have
 // a name on this bed.
 func (e *Ear) HearsOnly(tones ...tone.Tone) bool {
+	now := e.now()
 	for _, t := range tones {
-		if !e.Hears(t) {
+		if !in(now, t) {
 			return false
 		}
 	}
 	for t := range e.names() {
-		if !slices.Contains(tones, t) && e.Hears(t) {
+		if !slices.Contains(tones, t) && in(now, t) {
 			return false
 		}
 	}
@@ -137,24 +145,35 @@ func (e *Ear) WaitHearsOnly(ctx context.Context, tones ...tone.Tone) error {
 // over when the test asks for it is not missed.
 func (e *Ear) WaitHeard(ctx context.Context, tones ...tone.Tone) error {
 	for _, t := range tones {
+		run := 0
 		err := e.wait(ctx, "hear "+e.name(t), func() bool {
-			e.mu.Lock()
-			from := e.from
-			e.mu.Unlock()
-			i := firstHeard(e.since(from), t)
-			if i < 0 {
-				return false
+			for n := e.cursor(); n < e.count() && run < leastHeard; n++ {
+				if s := e.sounds(n, n+1); len(s) > 0 && s[0].Has(t) {
+					run++
+				} else {
+					run = 0
+				}
+				e.setCursor(n + 1)
 			}
-			e.mu.Lock()
-			e.from = from + i
-			e.mu.Unlock()
-			return true
+			return run >= leastHeard
 		})
 		if err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func (e *Ear) cursor() int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.from
+}
+
+func (e *Ear) setCursor(n int) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.from = n
 }
 
 // WaitGone waits until t does not sound any more.
@@ -173,10 +192,7 @@ func (e *Ear) WaitSilence(ctx context.Context, d time.Duration) error {
 
 // Forget makes WaitHeard begin at this moment.
 func (e *Ear) Forget() {
-	n := e.count()
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.from = n
+	e.setCursor(e.count())
 }
 
 func (e *Ear) wait(ctx context.Context, what string, ok func() bool) error {
@@ -186,41 +202,51 @@ func (e *Ear) wait(ctx context.Context, what string, ok func() bool) error {
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			return fmt.Errorf("%s: %w; heard instead:\n%s", what, errors.Join(ctx.Err()), e.Timeline())
+			return fmt.Errorf("%s: %w; heard instead:\n%s", what, ctx.Err(), e.Timeline())
 		}
 	}
 	return nil
 }
 
 // Spans are the times at which t was heard.
-func (e *Ear) Spans(t tone.Tone) []Span {
-	frames := e.since(0)
-	var spans []Span
-	for i := range frames {
-		w, ok := window(frames, i)
-		if !ok || !w.Has(t) {
-			continue
-		}
-		begin, end := frames[i-tone.WindowFrames+1].at, frames[i].at
-		if last := len(spans) - 1; last >= 0 && begin.Sub(spans[last].To) < staleAfter {
-			spans[last].To = end
-		} else {
-			spans = append(spans, Span{begin, end})
+func (e *Ear) Spans(t tone.Tone) []Span { return spans(e.sounds(0, e.count()), t) }
+
+func spans(sounds []sound, t tone.Tone) []Span {
+	var list []Span
+	windows := 0 // in the last span
+	drop := func() {
+		if len(list) > 0 && windows < leastHeard {
+			list = list[:len(list)-1]
 		}
 	}
-	least := (leastHeard + tone.WindowFrames - 2) * frameTime / 2
-	return slices.DeleteFunc(spans, func(s Span) bool { return s.To.Sub(s.From) < least })
+	for _, s := range sounds {
+		if !s.Has(t) {
+			continue
+		}
+		if last := len(list) - 1; last >= 0 && s.From.Sub(list[last].To) <= 0 {
+			list[last].To = s.To
+			windows++
+			continue
+		}
+		drop()
+		list = append(list, s.Span)
+		windows = 1
+	}
+	drop()
+	return list
 }
 
 // EverHeard tells whether t was heard at any time.
-func (e *Ear) EverHeard(t tone.Tone) bool { return firstHeard(e.since(0), t) >= 0 }
+func (e *Ear) EverHeard(t tone.Tone) bool { return len(e.Spans(t)) > 0 }
 
 // DeadAir is the longest time between from and to in which nothing was heard:
 // silence, or no RTP at all.
 func (e *Ear) DeadAir(from, to time.Time) time.Duration {
 	last, longest := from, time.Duration(0)
-	for _, f := range e.since(0) {
-		if f.at.Before(from) || f.at.After(to) || tone.NewWindow(f.ulaw).Silent() {
+	frames := e.between(0, e.count())
+	first, _ := slices.BinarySearchFunc(frames, from, func(f frame, at time.Time) int { return f.at.Compare(at) })
+	for _, f := range frames[first:] {
+		if f.at.After(to) || tone.Silent(f.ulaw) {
 			continue
 		}
 		longest = max(longest, f.at.Sub(last))
@@ -233,7 +259,7 @@ func (e *Ear) DeadAir(from, to time.Time) time.Duration {
 // left out.
 func (e *Ear) Samples() []int16 {
 	var samples []int16
-	for _, f := range e.since(0) {
+	for _, f := range e.between(0, e.count()) {
 		for _, b := range f.ulaw {
 			samples = append(samples, g711.DecodeUlawFrame(b))
 		}
@@ -243,7 +269,7 @@ func (e *Ear) Samples() []int16 {
 
 // Timeline tells in lines what was heard when, by the names of the tones.
 func (e *Ear) Timeline() string {
-	frames := e.since(0)
+	frames := e.between(0, e.count())
 	if len(frames) == 0 {
 		return "nothing, not even silence"
 	}
@@ -252,8 +278,9 @@ func (e *Ear) Timeline() string {
 		name string
 	}
 	var lines []line
+	sounds := e.sounds(0, len(frames))
 	for t, name := range e.names() {
-		for _, s := range e.Spans(t) {
+		for _, s := range spans(sounds, t) {
 			lines = append(lines, line{s, name})
 		}
 	}

@@ -20,35 +20,37 @@ const (
 // Window is a stretch of sound ready to be measured.
 type Window struct {
 	samples []float64 // with the Hann window applied
-	rms     float64
+	silent  bool
 }
 
 // NewWindow decodes µ-law.
 func NewWindow(ulaw []byte) Window {
-	w := Window{samples: make([]float64, len(ulaw))}
-	var power float64
-	for i, b := range ulaw {
-		v := float64(g711.DecodeUlawFrame(b)) / math.MaxInt16
-		power += v * v
-		w.samples[i] = v * (0.5 - 0.5*math.Cos(2*math.Pi*float64(i)/float64(len(ulaw))))
+	w := Window{samples: make([]float64, len(ulaw)), silent: Silent(ulaw)}
+	if w.silent {
+		return w
 	}
-	if len(ulaw) > 0 {
-		w.rms = math.Sqrt(power / float64(len(ulaw)))
+	for i, b := range ulaw {
+		w.samples[i] = value(b) * (0.5 - 0.5*math.Cos(2*math.Pi*float64(i)/float64(len(ulaw))))
 	}
 	return w
 }
 
 // Silent tells whether there is next to no sound (below -48 dB of full scale).
-func (w Window) Silent() bool { return w.rms < quiet }
+func Silent(ulaw []byte) bool {
+	var power float64
+	for _, b := range ulaw {
+		power += value(b) * value(b)
+	}
+	return power <= quiet*quiet*float64(len(ulaw))
+}
 
-// RMS is the level, of full scale 1.
-func (w Window) RMS() float64 { return w.rms }
+func value(ulaw byte) float64 { return float64(g711.DecodeUlawFrame(ulaw)) / math.MaxInt16 }
 
 // Has tells whether every frequency of t is there, and not merely something
 // near it. Every window has silence only if there is no sound.
 func (w Window) Has(t Tone) bool {
-	if t.Silent() {
-		return w.Silent()
+	if t.Silent() || w.silent {
+		return t.Silent() && w.silent
 	}
 	for _, f := range t.freqs() {
 		a := w.amplitude(float64(f))

@@ -103,10 +103,17 @@ func (t Tone) Sample(n int) int16 {
 }
 
 // Frame is 20 ms of µ-law from sample n on.
-func (t Tone) Frame(n int) []byte {
+func (t Tone) Frame(n int) []byte { return Mix(n, t) }
+
+// Mix is 20 ms of several tones on top of each other, in µ-law.
+func Mix(n int, tones ...Tone) []byte {
 	frame := make([]byte, FrameLen)
 	for i := range frame {
-		frame[i] = g711.EncodeUlawFrame(t.Sample(n + i))
+		var sum int16
+		for _, t := range tones {
+			sum += t.Sample(n + i)
+		}
+		frame[i] = g711.EncodeUlawFrame(sum)
 	}
 	return frame
 }

@@ -1,20 +1,12 @@
 package tone
 
-import (
-	"testing"
-
-	"github.com/zaf/g711"
-)
+import "testing"
 
 // mix is 80 ms of several tones on top of each other, from sample n on.
 func mix(n int, tones ...Tone) Window {
-	ulaw := make([]byte, WindowFrames*FrameLen)
-	for i := range ulaw {
-		var sum int16
-		for _, t := range tones {
-			sum += t.Sample(n + i)
-		}
-		ulaw[i] = g711.EncodeUlawFrame(sum)
+	var ulaw []byte
+	for i := range WindowFrames {
+		ulaw = append(ulaw, Mix(n+i*FrameLen, tones...)...)
 	}
 	return NewWindow(ulaw)
 }
@@ -58,7 +50,7 @@ func TestMixedTonesAreAllHeard(t *testing.T) {
 
 func TestSilence(t *testing.T) {
 	w := mix(0)
-	if !w.Silent() || !w.Has(Tone{}) {
+	if !w.Has(Tone{}) {
 		t.Error("silence is not silent")
 	}
 	for _, asked := range all() {
