@@ -153,6 +153,11 @@ func (s *Session) SetVariable(name, value string) error {
 	return s.check(a, err, "set variable")
 }
 
+// shortVariable is what GET VARIABLE cuts a value down to (1024 bytes with the
+// NUL in res_agi.c); GET FULL VARIABLE does not, but cannot tell unset from
+// empty.
+const shortVariable = 1023
+
 // GetVariable reads one variable exactly; false if it is not set. A value with
 // a line break ends the session, since it cannot be told from a forged answer.
 func (s *Session) GetVariable(name string) (value string, ok bool, err error) {
@@ -160,6 +165,9 @@ func (s *Session) GetVariable(name string) (value string, ok bool, err error) {
 		return "", false, fmt.Errorf("%w: variable name %.40q", ErrArgument, name)
 	}
 	a, err := s.send(command(s.buf, "GET VARIABLE "+name), 0)
+	if err == nil && len(a.text) >= shortVariable {
+		a, err = s.send(command(s.buf, "GET FULL VARIABLE ${"+name+"}"), 0)
+	}
 	if err != nil {
 		return "", false, err
 	}

@@ -113,10 +113,12 @@ func realVariables(t *testing.T, s *Session) {
 		if err := s.SetVariable("V", v); err != nil {
 			t.Errorf("set %q: %v", v, err)
 		}
-		// Asterisk unsets a variable that is set to nothing.
-		if have, ok, err := s.GetVariable("V"); have != v || ok != (v != "") || err != nil {
-			t.Errorf("set %q, got %q %v %v", v, have, ok, err)
+		if have, ok, err := s.GetVariable("V"); have != v || !ok || err != nil {
+			t.Errorf("set %.60q, got %.60q %v %v", v, have, ok, err)
 		}
+	}
+	if v, ok, err := s.GetVariable("NEVER_SET"); v != "" || ok || err != nil {
+		t.Errorf("never set: %q %v %v", v, ok, err)
 	}
 	_ = s.SetVariable("A", "one|two (three)\tand%")
 	got, err := s.GetVariables("A", "NOT_SET", "TIMEOUT(absolute)")

@@ -304,7 +304,7 @@ func TestNonsenseEndsTheSession(t *testing.T) {
 
 func TestLongAnswer(t *testing.T) {
 	long := strings.Repeat("a long value ", 2000)
-	s := scripted(t, step{"GET VARIABLE V", "200 result=1 (" + long + ")\n"}, step{"NOOP", "200 result=0\n"})
+	s := scripted(t, step{"GET VARIABLE V", "200 result=1 (" + long[:shortVariable] + ")\n"}, step{"GET FULL VARIABLE ${V}", "200 result=1 (" + long + ")\n"}, step{"NOOP", "200 result=0\n"})
 	if v, _, err := s.GetVariable("V"); v != long || err != nil {
 		t.Errorf("%d bytes, %v", len(v), err)
 	}
@@ -358,12 +358,14 @@ func TestSetAndGetRoundTrip(t *testing.T) {
 			if args[0] == "SET" {
 				vars[args[2]] = args[3]
 			} else if v, ok := vars[args[2]]; ok {
-				reply = "200 result=1 (" + v + ")\n"
+				reply = "200 result=1 (" + v[:min(len(v), shortVariable)] + ")\n"
+			} else if args[1] == "FULL" {
+				reply = "200 result=1 (" + vars["X"] + ")\n"
 			}
 			_, _ = io.WriteString(p, reply)
 		}
 	}()
-	want := 0
+	want := 0 // lines
 	rapid.Check(t, func(t *rapid.T) {
 		value := rapid.OneOf(rapid.String(), rapid.StringMatching(`[\\"() \t\nx]{0,20}`)).Draw(t, "value")
 		if err := s.SetVariable("X", value); err != nil {
@@ -372,7 +374,9 @@ func TestSetAndGetRoundTrip(t *testing.T) {
 			}
 			return
 		}
-		want += 2
+		if want += 2; len(value) >= shortVariable {
+			want++
+		}
 		if have, ok, err := s.GetVariable("X"); have != value || !ok || err != nil {
 			t.Fatalf("set %q, got %q %v %v", value, have, ok, err)
 		}
