@@ -87,7 +87,7 @@ func TestOutage(t *testing.T) {
 // requests counts what was sent, by the metric.
 func (b *bench) requests() int {
 	reg := prometheus.NewRegistry()
-	b.sink.Register(reg)
+	reg.MustRegister(b.sink)
 	families, err := reg.Gather()
 	if err != nil {
 		b.Fatal(err)
@@ -302,7 +302,7 @@ func TestMetrics(t *testing.T) {
 	b.hook.Script().Next(fault.Fault{Status: 400})
 	b.run(t0.Add(2*time.Second), queued("c1"))
 	reg := prometheus.NewRegistry()
-	b.sink.Register(reg)
+	reg.MustRegister(b.sink)
 	err := testutil.GatherAndCompare(reg, strings.NewReader(`
 # HELP markaz_delivery_attempts_total Events handed to a sink, by what became of them: done, skipped, retry, waiting, dead, disable.
 # TYPE markaz_delivery_attempts_total counter
@@ -323,5 +323,18 @@ markaz_delivery_lag_seconds{sink="erp"} 0
 	}
 	if problems, err := testutil.GatherAndLint(reg); err != nil || len(problems) > 0 {
 		t.Errorf("lint: %v %v", problems, err)
+	}
+}
+
+func TestMetricsOfTwoSinks(t *testing.T) {
+	reg := prometheus.NewRegistry()
+	for _, name := range []string{"erp", "crm"} {
+		b := newBench(t, func(c *SinkConfig) { c.Name = name })
+		if err := reg.Register(b.sink); err != nil {
+			t.Error(err)
+		}
+	}
+	if n, err := testutil.GatherAndCount(reg, "markaz_delivery_disabled"); err != nil || n != 2 {
+		t.Errorf("%d, %v", n, err)
 	}
 }

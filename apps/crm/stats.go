@@ -44,8 +44,20 @@ func newStats(s *Sink) *stats {
 	}
 }
 
-// Register adds the sink's metrics.
-func (s *Sink) Register(r prometheus.Registerer) {
-	t := s.stats
-	r.MustRegister(t.attempts, t.seconds, t.behind, t.lag, t.away, t.disabled)
+func (t *stats) all() []prometheus.Collector {
+	return []prometheus.Collector{t.attempts, t.seconds, t.behind, t.lag, t.away, t.disabled}
+}
+
+// Describe implements [prometheus.Collector].
+func (s *Sink) Describe(ch chan<- *prometheus.Desc) {
+	for _, c := range s.stats.all() {
+		c.Describe(ch)
+	}
+}
+
+// Collect implements [prometheus.Collector].
+func (s *Sink) Collect(ch chan<- prometheus.Metric) {
+	for _, c := range s.stats.all() {
+		c.Collect(ch)
+	}
 }
