@@ -217,3 +217,15 @@ func same[T comparable](t testing.TB, what string, have, want T) {
 		t.Errorf("%s: have %v, want %v", what, have, want)
 	}
 }
+
+// all returns the events of a kind.
+func (d *desk) all(kind call.Kind) (list []call.Event) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, e := range d.events {
+		if e.Kind == kind {
+			list = append(list, e)
+		}
+	}
+	return list
+}
