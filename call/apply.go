@@ -124,8 +124,10 @@ func (c *Call) amend(e Event) {
 	set(&c.SIP, e.SIP)
 	set(&c.TalkMS, e.TalkMS)
 	set(&c.Identity, e.Identity)
-	set(&c.Reached, e.Address)
-	set(&c.Agent, e.Agent)
+	if e.Leg == "" {
+		set(&c.Reached, e.Address)
+		set(&c.Agent, e.Agent)
+	}
 	if e.Recording != "" {
 		set(&c.recording(e.Recording).State, e.State)
 		c.fillRecording(e)
@@ -147,6 +149,7 @@ func (c *Call) lateLeg(e Event) {
 	}
 	set(&l.Role, e.Role)
 	set(&l.Address, e.Address)
+	set(&l.Agent, e.Agent)
 	set(&l.Trunk, e.Trunk)
 	set(&l.Result, e.Result)
 	set(&l.RingMS, e.RingMS)
@@ -155,8 +158,8 @@ func (c *Call) lateLeg(e Event) {
 	if answered := e.At.Add(-talk); talk > 0 && l.Answered == nil {
 		l.Answered = &answered
 	}
-	if c.Answered == nil && l.Role.Person() {
-		c.Answered = l.Answered
+	if c.Answered == nil && l.Answered != nil && l.Role.Person() {
+		c.Answered, c.Reached, c.Agent = l.Answered, l.Address, l.Agent
 	}
 	if c.Ended != nil && c.Ended.Before(e.At) {
 		c.Ended = &e.At
