@@ -42,22 +42,22 @@ func ownMedia(channel string) bool {
 	return false
 }
 
-// enter puts a known leg in Stasis. A leg that we called is answered by that.
+// enter puts a known leg in Stasis. A leg that we called is answered by that;
+// one that comes from FastAGI was told there.
 func (s *Switch) enter(id string, at time.Time, up bool) {
-	var answered *leg
+	made := false
 	s.legs.with(id, func(l *leg) {
 		if l.stage == present {
 			return // told twice: by reconciling and by the event that waited meanwhile
 		}
 		l.stage, l.holder = present, nil
 		close(l.entered)
-		if l.made && !l.answered && !l.ending.asked {
-			answered = l
+		if made = l.made; !made {
+			l.answered = up
 		}
-		l.answered = l.answered || up
 	})
-	if answered != nil {
-		s.tell(answered, at, call.Event{Kind: call.LegAnswered})
+	if made {
+		s.answered(id, at)
 	}
 }
 
@@ -129,7 +129,7 @@ func (s *Switch) announce(at time.Time, l *leg, ch *lib.ChannelData, to, trunk s
 	s.emit(started)
 	s.syncing.RUnlock()
 	if ch.State == stateUp {
-		s.stateChange(ari.Event{At: at}, &lib.ChannelStateChange{Channel: *ch})
+		s.answered(l.id, at)
 	}
 	s.catchUp(l)
 }

@@ -78,7 +78,12 @@ func (s *Switch) joined(e ari.Event, b *lib.ChannelEnteredBridge) {
 // left tells that a leg no longer talks, and removes the bridge after the last.
 func (s *Switch) left(e ari.Event, b *lib.ChannelLeftBridge) {
 	s.setBridge(e, b.Channel.ID, b.Bridge.ID, call.LegLeft)
-	if strings.HasPrefix(b.Bridge.Name, s.bridgeName()) && len(s.legs.in(b.Bridge.ChannelIDs)) == 0 {
+	if !strings.HasPrefix(b.Bridge.Name, s.bridgeName()) {
+		return
+	}
+	if stay := s.legs.in(b.Bridge.ChannelIDs); len(stay) > 0 {
+		s.dismiss(stay)
+	} else {
 		s.removeBridge(b.Bridge.ID)
 	}
 }

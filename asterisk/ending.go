@@ -67,6 +67,8 @@ func (e *ending) by(role call.Role, made, answered bool) call.Party {
 	switch {
 	case e.released:
 		return call.BySystem
+	case e.moved == transferred:
+		return partyOf(role)
 	case e.moved != "":
 		return call.ByPBX
 	case e.seen && !e.soft:

@@ -29,12 +29,13 @@ type who struct {
 	Address, Agent, Queue, Trunk string
 }
 
-// leg is what the adapter knows of one channel. id, call, who and made never
-// change; the rest belongs to the registry's lock.
+// leg is what the adapter knows of one channel. What stands before stage never
+// changes; the rest belongs to the registry's lock.
 type leg struct {
-	id, call string
-	who      who
-	made     bool // we called it; else it came to us
+	id, call   string
+	who        who
+	made       bool // we, or Asterisk for a transfer, called it; else it came to us
+	substitute bool // it came by a transfer in the place of another leg
 
 	stage   stage
 	holder  holder        // while held

@@ -101,21 +101,38 @@ func (s *Switch) tellOf(id string, at time.Time, e call.Event) {
 	}
 }
 
-// stateChange tells ringing, and for a caller that he has been picked up. A
-// leg that we called is answered when it is in Stasis: only then can it talk.
+// stateChange tells that a phone rings, and that a leg is picked up. One that
+// we called is so only when it is in Stasis: before that it cannot talk.
 func (s *Switch) stateChange(e ari.Event, b *lib.ChannelStateChange) {
-	var of *leg
-	var kind call.Kind
+	var rings *leg
+	up := false
 	s.legs.with(b.Channel.ID, func(l *leg) {
 		switch {
 		case b.Channel.State == stateRinging && l.stage == calling:
-			l.stage, of, kind = ringing, l, call.LegRinging
-		case b.Channel.State == stateUp && !l.made && !l.answered:
-			l.answered, of, kind = true, l, call.LegAnswered
+			l.stage, rings = ringing, l
+		case b.Channel.State == stateUp:
+			up = !l.made || l.stage == present
+		}
+	})
+	switch {
+	case rings != nil:
+		s.tell(rings, e.At, call.Event{Kind: call.LegRinging})
+	case up:
+		s.answered(b.Channel.ID, e.At)
+	}
+}
+
+// answered tells that a leg has been picked up, once. One that we are hanging
+// up was too late.
+func (s *Switch) answered(id string, at time.Time) {
+	var of *leg
+	s.legs.with(id, func(l *leg) {
+		if !l.answered && !l.ending.asked {
+			l.answered, of = true, l
 		}
 	})
 	if of != nil {
-		s.tell(of, e.At, call.Event{Kind: kind})
+		s.tell(of, at, call.Event{Kind: call.LegAnswered})
 	}
 }
 
