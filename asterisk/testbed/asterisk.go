@@ -25,21 +25,21 @@ const (
 
 // Options of a bed. The zero value is a usable Asterisk with ten extensions.
 type Options struct {
-	Version      string            // "22" or "16"; default from the environment variable ASTERISK, else 22
-	Files        map[string]string // configuration files by name, instead of or beside the generated ones; "extensions.conf" first of all
-	Extensions   int               // phones 101, 102, …; default 10
-	Robots       int               // extensions 901, 902, … that StartRobots plays; default none
-	AgentContext string            // where the phones dial; default dialplan.ContextAgents
-	TrunkContext string            // where calls from the trunk land; default dialplan.ContextInbound
-	SessionLimit int               // of Asterisk's HTTP server; default 1000
-	Calls        int               // how many legs at once need RTP ports; default 120
-	Queues       map[string][]string
-	Modules      []string // further modules by name without .so
-	Share        []string // folders that Asterisk shall see under their own path; the temporary folder always is
-	CDR          bool     // write cdr-csv/Master.csv in the log folder
-	Manager      bool     // enable AMI with ARIUser and ARIPassword
-	Verbose      bool     // log each dialplan step
-	Dir          string   // configuration, spool, logs; default a temporary folder that Close removes
+	Version      string              // "22" or "16"; default from the environment variable ASTERISK, else 22
+	Files        map[string]string   // configuration files by name, instead of or beside the generated ones; "extensions.conf" first of all
+	Extensions   int                 // phones 101, 102, …; default 10
+	Robots       int                 // extensions 901, 902, … that StartRobots plays; default none
+	AgentContext string              // where the phones dial; default dialplan.ContextAgents
+	TrunkContext string              // where calls from the trunk land; default dialplan.ContextInbound
+	SessionLimit int                 // of Asterisk's HTTP server; default 1000
+	Calls        int                 // how many legs at once need RTP ports; default 120
+	Queues       map[string][]string // native queues and their members, such as "PJSIP/101"; "fallback" is always there
+	Modules      []string            // further modules by name without .so
+	Share        []string            // folders that Asterisk shall see under their own path; the temporary folder always is
+	CDR          bool                // write cdr-csv/Master.csv in the log folder
+	Manager      bool                // enable AMI with ARIUser and ARIPassword
+	Verbose      bool                // log each dialplan step
+	Dir          string              // configuration, spool, logs; default a temporary folder that Close removes
 }
 
 // Asterisk is a running (or killed) Asterisk with everything private: folders,

@@ -37,7 +37,6 @@ type Phone struct {
 	mu            sync.Mutex
 	reaction      Reaction
 	conversations map[string]*Conversation // by Call-ID
-	test          testing.TB
 	closed        bool
 }
 
@@ -70,7 +69,6 @@ func keep(t testing.TB) func(*Phone, error) *Phone {
 		if err != nil {
 			t.Fatal(err)
 		}
-		p.test = t
 		t.Cleanup(p.Close)
 		return p
 	}
