@@ -89,6 +89,7 @@ func (o *Office) startAsterisk(ctx context.Context) (err error) {
 		bed.Files[name] = text
 	}
 	bed.Share = append(bed.Share, o.opt.Dir)
+	bed.Modules = append(bed.Modules, "chan_bridge_media") // the recorder of a bridge
 	if o.Bed, err = testbed.Start(ctx, bed); err != nil {
 		return err
 	}
