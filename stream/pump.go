@@ -1,0 +1,310 @@
+package stream
+
+import (
+	"context"
+	_ "embed"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+//go:embed lua/append.lua
+var appendLua string
+
+// The most that goes to Redis in one exchange.
+const (
+	batchEvents = 128
+	batchBytes  = 1 << 20
+)
+
+// pump brings the spool to Redis. It asks Redis how much it has of each
+// session, sends what comes after, and asks again whenever an answer did not
+// come, and each second when there is nothing to send, so that it notices a
+// Redis that has lost its latest data.
+type pump struct {
+	spool  *spool
+	redis  store
+	log    *slog.Logger
+	woken  chan struct{}
+	up     atomic.Bool
+	sent   atomic.Uint64
+	rewind atomic.Uint64
+}
+
+// store is what the pump needs of Redis.
+type store interface {
+	// have tells the last index held of each session.
+	have(ctx context.Context, sessions []uint64) (map[uint64]uint64, error)
+	// add adds records of one session unless it is behind the index believed.
+	add(ctx context.Context, believed uint64, records []record) (before, after uint64, err error)
+	// forget drops the counts of sessions that will never be sent again.
+	forget(ctx context.Context, sessions []uint64) error
+}
+
+func newPump(s *spool, c *Client, log *slog.Logger) *pump {
+	return &pump{
+		spool: s, log: log, woken: make(chan struct{}, 1),
+		redis: &redisStore{rdb: c.rdb, keys: c.keys, script: redis.NewScript(appendLua)},
+	}
+}
+
+// wake says that there may be something to send.
+func (p *pump) wake() {
+	select {
+	case p.woken <- struct{}{}:
+	default:
+	}
+}
+
+// farewell bounds the last try to send when the process stops.
+const farewell = 2 * time.Second
+
+func (p *pump) run(ctx context.Context) {
+	var wait backoff
+	var down loudness
+	for ctx.Err() == nil {
+		begun := time.Now()
+		err := p.carry(ctx, true)
+		if ctx.Err() != nil {
+			break
+		}
+		if time.Since(begun) > backoffMost {
+			wait = backoff{} // it had worked
+		}
+		if errors.Is(err, errRewound) {
+			continue
+		}
+		p.up.Store(false)
+		if down.report(err) {
+			p.log.Warn("redis does not take events, they stay in the spool", "error", err, "events", p.backlog())
+		}
+		wait.wait(ctx)
+	}
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), farewell)
+	defer cancel()
+	if err := p.carry(last, false); err != nil {
+		p.log.Warn("events stay in the spool for the next start", "error", err, "events", p.backlog())
+	}
+}
+
+func (p *pump) backlog() uint64 {
+	p.spool.mu.Lock()
+	defer p.spool.mu.Unlock()
+	return p.spool.unsent()
+}
+
+// errRewound says that Redis has less than it had, so that sending must begin
+// again where it stands.
+var errRewound = errors.New("redis lost events")
+
+// carry sends what Redis has not, and goes on as events come if it stays. It
+// returns when something fails.
+func (p *pump) carry(ctx context.Context, stay bool) error {
+	has, err := p.ask(ctx)
+	if err != nil {
+		return err
+	}
+	if !p.up.Swap(true) && stay {
+		p.log.Info("redis takes events", "backlog", p.backlog())
+	}
+	c := p.spool.cursorAfter(maps.Clone(has))
+	defer c.close()
+	b := batch{cursor: c}
+	look := time.NewTicker(lookEvery)
+	defer look.Stop()
+	for {
+		more, err := b.fill()
+		if err != nil {
+			return err
+		}
+		if more {
+			if err := p.send(ctx, has, b.records); err != nil {
+				return err
+			}
+			select {
+			case <-look.C:
+			default:
+				continue
+			}
+		} else if !stay {
+			return nil
+		} else if !p.idle(ctx, look.C) {
+			continue
+		}
+		if err := p.look(ctx, has); err != nil {
+			return err
+		}
+	}
+}
+
+// ask learns what Redis has and tells the spool.
+func (p *pump) ask(ctx context.Context) (map[uint64]uint64, error) {
+	has, err := p.redis.have(ctx, p.spool.sessions())
+	if err != nil {
+		return nil, err
+	}
+	for session, index := range has {
+		p.spool.acknowledged(session, index, 0)
+	}
+	return has, nil
+}
+
+func (p *pump) send(ctx context.Context, has map[uint64]uint64, records []record) error {
+	session, last := records[0].session, records[len(records)-1]
+	before, after, err := p.redis.add(ctx, has[session], records)
+	if err != nil {
+		return err
+	}
+	if before < has[session] {
+		return p.rewound(session, has[session], before)
+	}
+	p.sent.Add(after - before)
+	has[session] = after
+	p.spool.acknowledged(session, after, last.at)
+	return nil
+}
+
+func (p *pump) rewound(session, had, has uint64) error {
+	p.rewind.Add(1)
+	p.log.Warn("redis has lost events that it had, sending them again from the spool",
+		"writer", sessionName(session), "had", had, "has", has)
+	return errRewound
+}
+
+// lookEvery is how often the pump makes sure that Redis has what it had.
+const lookEvery = time.Second
+
+// idle waits for events, or for the time to look at Redis, which it tells.
+func (p *pump) idle(ctx context.Context, look <-chan time.Time) bool {
+	select {
+	case <-p.woken:
+		return false
+	case <-look:
+	case <-ctx.Done():
+	}
+	return true
+}
+
+// look makes sure that Redis still has what it had, of this session and of
+// those before, and drops there what left the spool.
+func (p *pump) look(ctx context.Context, had map[uint64]uint64) error {
+	has, err := p.ask(ctx)
+	if err != nil {
+		return err
+	}
+	for session, index := range has {
+		if index < had[session] {
+			return p.rewound(session, had[session], index)
+		}
+	}
+	if gone := p.spool.takeGone(); len(gone) > 0 {
+		return p.redis.forget(ctx, gone)
+	}
+	return nil
+}
+
+// batch is what goes in one exchange: records of one session.
+type batch struct {
+	cursor  *cursor
+	records []record
+	arena   []byte
+	bytes   int
+	over    []byte // the first record of the next batch
+}
+
+// fill reads the next batch; false when there is nothing to send.
+func (b *batch) fill() (bool, error) {
+	b.records, b.arena = b.records[:0], b.arena[:0]
+	if b.over != nil {
+		b.keep(b.over)
+		b.over = nil
+	}
+	for b.bytes = 0; len(b.records) < batchEvents && b.bytes < batchBytes; {
+		r, ok, err := b.cursor.next()
+		if err != nil {
+			return false, err
+		}
+		if !ok {
+			break
+		}
+		if len(b.records) > 0 && b.records[0].session != r.session {
+			b.over = append([]byte(nil), r.raw...)
+			break
+		}
+		b.keep(r.raw)
+	}
+	return len(b.records) > 0, nil
+}
+
+// keep copies a record, whose memory is the reader's.
+func (b *batch) keep(raw []byte) {
+	if cap(b.arena)-len(b.arena) < len(raw) {
+		b.arena = make([]byte, 0, max(batchBytes/4, len(raw))) // what lies in the old one stays good
+	}
+	b.bytes += len(raw)
+	start := len(b.arena)
+	b.arena = append(b.arena, raw...)
+	r, err := parseRecord(b.arena[start:])
+	if err != nil {
+		return // the cursor has parsed it before
+	}
+	b.records = append(b.records, r)
+}
+
+// redisStore is the store on Redis.
+type redisStore struct {
+	rdb    redis.UniversalClient
+	keys   keys
+	script *redis.Script
+	args   []any
+}
+
+func (s *redisStore) have(ctx context.Context, sessions []uint64) (map[uint64]uint64, error) {
+	fields := make([]string, len(sessions))
+	for i, session := range sessions {
+		fields[i] = sessionName(session)
+	}
+	values, err := s.rdb.HMGet(ctx, s.keys.writers(), fields...).Result()
+	if err != nil {
+		return nil, fmt.Errorf("ask redis what it has: %w", err)
+	}
+	has := make(map[uint64]uint64, len(sessions))
+	for i, v := range values {
+		text, _ := v.(string)
+		has[sessions[i]], _ = strconv.ParseUint(text, 10, 64) // nil: nothing
+	}
+	return has, nil
+}
+
+func (s *redisStore) add(ctx context.Context, believed uint64, records []record) (before, after uint64, err error) {
+	s.args = append(s.args[:0], sessionName(records[0].session), believed)
+	for i := range records {
+		r := &records[i]
+		s.args = append(s.args, r.index, r.id, r.kind, r.key, r.json)
+	}
+	reply, err := s.script.Run(ctx, s.rdb, []string{s.keys.events(), s.keys.writers()}, s.args...).Int64Slice()
+	if err != nil {
+		return 0, 0, fmt.Errorf("add events to redis: %w", err)
+	}
+	if len(reply) != 2 {
+		return 0, 0, fmt.Errorf("add events to redis: answer %v", reply)
+	}
+	return uint64(reply[0]), uint64(reply[1]), nil
+}
+
+func (s *redisStore) forget(ctx context.Context, sessions []uint64) error {
+	fields := make([]string, len(sessions))
+	for i, session := range sessions {
+		fields[i] = sessionName(session)
+	}
+	if err := s.rdb.HDel(ctx, s.keys.writers(), fields...).Err(); err != nil {
+		return fmt.Errorf("drop old writers from redis: %w", err)
+	}
+	return nil
+}
