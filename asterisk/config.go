@@ -8,12 +8,14 @@ import (
 	"time"
 
 	"markaz/asterisk/ari"
+	"markaz/asterisk/fastagi"
 )
 
 // Config says how one Asterisk server is attached.
 type Config struct {
-	Source string     `yaml:"source"` // key of this PBX in every event: Latin letters and digits
-	ARI    ari.Config `yaml:"ari"`
+	Source string         `yaml:"source"` // key of this PBX in every event: Latin letters and digits
+	ARI    ari.Config     `yaml:"ari"`
+	AGI    fastagi.Config `yaml:"agi"` // its drain is not used: [Switch.Drain] is how calls are waited for
 
 	// Where a phone of ours and an outside number are reached. {address},
 	// {number} and {trunk} are replaced.
@@ -34,6 +36,7 @@ func DefaultConfig() Config {
 	return Config{
 		Source:            "asterisk",
 		ARI:               ari.DefaultConfig(),
+		AGI:               fastagi.DefaultConfig(),
 		ExtensionEndpoint: "PJSIP/{address}",
 		TrunkEndpoint:     "PJSIP/{number}@{trunk}",
 		Lease:             10 * time.Second,
@@ -50,6 +53,9 @@ func (c Config) Validate() error {
 	}
 	if err := c.ARI.Validate(); err != nil {
 		fault("ari: %w", err)
+	}
+	if err := c.AGI.Validate(); err != nil {
+		fault("agi: %w", err)
 	}
 	if !strings.Contains(c.ExtensionEndpoint, "{address}") {
 		fault("extension_endpoint: want {address} in it, have %q", c.ExtensionEndpoint)

@@ -19,6 +19,9 @@ func (s *Switch) emit(e call.Event) {
 	if e.At.IsZero() {
 		e.At = e.SeenAt
 	}
+	if e.Kind == call.LegAnswered { // a FastAGI session says it here only
+		s.legs.with(e.Leg, func(l *leg) { l.answered = true })
+	}
 	s.sink(e)
 }
 

@@ -47,7 +47,8 @@ func (s *Switch) handedOver(id string) {
 			l.stage, l.holder = handing, nil
 		}
 	})
-	s.lanes.beside(func(ctx context.Context) { s.expect(ctx, id) })
+	canCome := s.trouble.Load() == nil
+	s.lanes.beside(func(ctx context.Context) { s.expect(ctx, id, canCome) })
 }
 
 // letGo ends a leg whose session is over for good: ended is its LegEnded,
@@ -69,8 +70,9 @@ func (s *Switch) setLease(ctx context.Context, leg string, on bool) error {
 	return s.ari.SetVariable(ctx, leg, "TIMEOUT(absolute)", strconv.Itoa(seconds))
 }
 
-// expect waits for a leg that is on its way into Stasis.
-func (s *Switch) expect(ctx context.Context, id string) {
+// expect waits for a leg that is on its way into Stasis, where it cannot come
+// while there is no connection.
+func (s *Switch) expect(ctx context.Context, id string, canCome bool) {
 	l := s.legs.get(id)
 	if l == nil {
 		return
@@ -82,7 +84,7 @@ func (s *Switch) expect(ctx context.Context, id string) {
 		case <-l.gone:
 		case <-ctx.Done():
 		case <-late.C:
-			if !s.settle(ctx, id) {
+			if !s.settle(ctx, id, canCome) {
 				continue
 			}
 		}
@@ -93,17 +95,25 @@ func (s *Switch) expect(ctx context.Context, id string) {
 
 // settle finds out what has become of a leg that did not come; false when
 // Asterisk cannot be asked.
-func (s *Switch) settle(ctx context.Context, id string) bool {
+func (s *Switch) settle(ctx context.Context, id string, canCome bool) bool {
+	const kept = "kept by the dialplan"
 	ch, err := s.ari.Channel(ctx, id)
 	switch {
 	case ari.Gone(err):
+		s.legs.with(id, func(l *leg) {
+			if canCome {
+				l.ending.request(false, 0, 0) // the caller hung up in between
+			} else {
+				l.ending.moved = kept
+			}
+		})
 		s.finish(id, s.now())
 	case err != nil:
 		return false
 	case s.inApp(ch):
 		s.enter(id, s.now(), ch.State == stateUp) // its StasisStart got lost with a connection
 	default:
-		s.legs.with(id, func(l *leg) { l.ending.moved = "kept by the dialplan" })
+		s.legs.with(id, func(l *leg) { l.ending.moved = kept })
 		s.finish(id, s.now())
 	}
 	return true

@@ -2,6 +2,7 @@ package asterisk_test
 
 import (
 	"errors"
+	"net"
 	"strings"
 	"testing"
 	"time"
@@ -92,6 +93,7 @@ func TestAnAsteriskThatCrashesAndComesBack(t *testing.T) {
 func TestASecondInstanceTakesOver(t *testing.T) {
 	r := newRig(t)
 	talk, started := r.caller()
+	r.cfg.AGI.Listen = r.bed.Spare(1)
 	second := open(t, r.cfg)
 	second.await(call.LegFound, of(started.Leg))
 	second.await(call.SwitchSynced, nil)
@@ -189,9 +191,23 @@ func TestAWrongPasswordEndsRunWithOneClearLine(t *testing.T) {
 	bed := testbed.StartT(t, testbed.Options{})
 	cfg := asterisk.DefaultConfig()
 	cfg.ARI.URL, cfg.ARI.Username, cfg.ARI.Password = bed.ARIURL(), testbed.ARIUser, "wrong"
+	cfg.AGI.Listen = "127.0.0.1:0"
 	d := open(t, cfg)
 	<-d.done
 	if d.err == nil || !strings.Contains(d.err.Error(), "ari.conf") || strings.Contains(d.err.Error(), "wrong") {
+		t.Errorf("ended with %v", d.err)
+	}
+}
+
+func TestATakenPortEndsRunWithOneClearLine(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	check(t, err)
+	t.Cleanup(func() { _ = taken.Close() })
+	cfg := asterisk.DefaultConfig()
+	cfg.ARI.Password, cfg.AGI.Listen = "x", taken.Addr().String()
+	d := open(t, cfg)
+	<-d.done
+	if d.err == nil || !strings.Contains(d.err.Error(), "agi.listen") || !strings.Contains(d.err.Error(), cfg.AGI.Listen) {
 		t.Errorf("ended with %v", d.err)
 	}
 }

@@ -46,24 +46,36 @@ type desk struct {
 	taken  map[int]bool  // which events have been awaited
 }
 
+// newRig takes callers by Stasis alone; with entry dialplan.ContextInbound they
+// come by FastAGI first.
 func newRig(t *testing.T, change ...func(*asterisk.Config, *testbed.Asterisk)) *rig {
 	t.Helper()
-	var conf strings.Builder
-	check(t, dialplan.Render(&conf, dialplan.Options{
-		AGI: "127.0.0.1:4573", App: "markaz", Lease: 3, Fallback: "sound:fallback",
-		Extension: "PJSIP/{address}", Trunk: "PJSIP/{number}@trunk", Digits: []int{3},
-	}))
+	return newRigFor(t, dialplan.ContextInboundStasis, change...)
+}
+
+func newRigFor(t *testing.T, entry string, change ...func(*asterisk.Config, *testbed.Asterisk)) *rig {
+	t.Helper()
 	bed := testbed.StartT(t, testbed.Options{
-		Files:        map[string]string{"extensions.conf": conf.String()},
-		TrunkContext: dialplan.ContextInboundStasis,
+		Files:        map[string]string{"extensions.conf": ""},
+		TrunkContext: entry,
 		Modules:      []string{"chan_bridge_media"}, // makes the Recorder channel of a bridge
 	})
+	var conf strings.Builder
+	check(t, dialplan.Render(&conf, dialplan.Options{
+		AGI: bed.Spare(0), App: "markaz", Lease: 3, Fallback: "sound:fallback",
+		Extension: "PJSIP/{address}", Trunk: "PJSIP/{number}@trunk", Digits: []int{3},
+	}))
+	check(t, bed.WriteConfig("extensions.conf", conf.String()))
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	t.Cleanup(cancel)
+	_, err := bed.CLI(ctx, "dialplan reload")
+	check(t, err)
+
 	cfg := asterisk.DefaultConfig()
 	cfg.Source, cfg.Lease = "pbx", 3*time.Second
 	cfg.ARI.URL, cfg.ARI.Username, cfg.ARI.Password = bed.ARIURL(), testbed.ARIUser, testbed.ARIPassword
 	cfg.ARI.Heartbeat = time.Second
+	cfg.AGI.Listen = bed.Spare(0)
 	for _, c := range change {
 		c(&cfg, bed)
 	}

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"markaz/asterisk/fastagi"
 )
 
 // stats are the figures for operators. It is also the ari.Observer.
@@ -21,7 +23,7 @@ type stats struct {
 	connects prometheus.Counter
 	away     prometheus.Counter
 	up       prometheus.Gauge
-	legs     prometheus.GaugeFunc
+	asked    []prometheus.Collector // read when somebody asks
 
 	mu   sync.Mutex
 	lost time.Time // when the connection was lost; zero while there is one
@@ -55,18 +57,36 @@ func newStats() *stats {
 	}
 }
 
-// watch lets the number of living legs be read when somebody asks.
-func (s *stats) watch(legs func() int) {
-	s.legs = prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Namespace: "markaz", Subsystem: "ari", Name: "legs", Help: "Legs that live now.",
-	}, func() float64 { return float64(legs()) })
+// watch names what is read only when somebody asks: the number of living legs,
+// and the figures of the FastAGI server.
+func (s *stats) watch(legs func() int, agi func() fastagi.Stats) {
+	s.asked = []prometheus.Collector{
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Namespace: "markaz", Subsystem: "ari", Name: "legs", Help: "Legs that live now.",
+		}, func() float64 { return float64(legs()) }),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Namespace: "markaz", Subsystem: "agi", Name: "sessions", Help: "FastAGI sessions that run now.",
+		}, func() float64 { return float64(agi().Open) }),
+	}
+	count := func(name, help string, of func(fastagi.Stats) int64) {
+		s.asked = append(s.asked, prometheus.NewCounterFunc(prometheus.CounterOpts{
+			Namespace: "markaz", Subsystem: "agi", Name: name, Help: help,
+		}, func() float64 { return float64(of(agi())) }))
+	}
+	count("sessions_total", "FastAGI sessions begun.", func(s fastagi.Stats) int64 { return s.Sessions })
+	count("refused_peers_total", "Connections from addresses that may not connect.", func(s fastagi.Stats) int64 { return s.RefusedPeer })
+	count("refused_limits_total", "Connections over a limit.", func(s fastagi.Stats) int64 { return s.RefusedLimit })
+	count("refused_tokens_total", "Connections without the token.", func(s fastagi.Stats) int64 { return s.RefusedToken })
+	count("bad_headers_total", "Connections without a good header.", func(s fastagi.Stats) int64 { return s.BadHeader })
+	count("protocol_errors_total", "Sessions dropped because an answer made no sense.", func(s fastagi.Stats) int64 { return s.Protocol })
+	count("timeouts_total", "Sessions dropped because an answer did not come.", func(s fastagi.Stats) int64 { return s.Timeouts })
+	count("panics_total", "Sessions whose handler panicked.", func(s fastagi.Stats) int64 { return s.Panics })
 }
 
 func (s *stats) register(reg prometheus.Registerer) error {
 	var faults []error
-	for _, c := range []prometheus.Collector{
-		s.commands, s.events, s.unknown, s.beat, s.done, s.failed, s.refused, s.connects, s.away, s.up, s.legs,
-	} {
+	for _, c := range append(s.asked,
+		s.commands, s.events, s.unknown, s.beat, s.done, s.failed, s.refused, s.connects, s.away, s.up) {
 		faults = append(faults, reg.Register(c))
 	}
 	return errors.Join(faults...)

@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"markaz/asterisk/ari"
+	"markaz/asterisk/fastagi"
 	"markaz/call"
 )
 
@@ -32,6 +33,7 @@ type Switch struct {
 	chanceLock sync.Mutex
 
 	ari   *ari.Client
+	agi   *fastagi.Server
 	legs  *registry
 	lanes *lanes
 	stats *stats
@@ -68,21 +70,43 @@ func New(cfg Config, log *slog.Logger, sink func(call.Event), opts ...Option) (*
 		o(s)
 	}
 	s.ari = ari.New(cfg.ARI, s.stats)
-	s.stats.watch(s.legs.count)
+	s.agi = s.newAGI()
+	s.stats.watch(s.legs.count, s.agi.Stats)
 	s.setTrouble(errors.New("not connected to Asterisk yet"))
 	return s, nil
+}
+
+// newAGI makes the FastAGI side. When Run ends there is nobody left who could
+// serve a session, so it does not wait for any: the dialplan takes over.
+func (s *Switch) newAGI() *fastagi.Server {
+	desk := newAGIDesk(agiDeps{
+		host: s, newID: s.newID, refuse: s.draining.Load, now: s.now, log: s.log, room: s.cfg.Mailbox,
+	})
+	cfg := s.cfg.AGI
+	cfg.Drain = 0
+	return &fastagi.Server{Config: cfg, Handler: desk.serve, Log: s.log}
 }
 
 // Run connects and works until ctx ends (nil), another instance takes over
 // (ErrReplaced), or a permanent error: Asterisk refuses the password, or the
 // FastAGI port is taken.
 func (s *Switch) Run(ctx context.Context) error {
+	if err := s.agi.Listen(); err != nil {
+		return fmt.Errorf("cannot take calls at %s: stop the program that listens there, or change agi.listen here and in the dialplan (%w)", s.cfg.AGI.Listen, err)
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	var working sync.WaitGroup
 	defer working.Wait()
 	defer cancel()
 	working.Go(func() { s.lanes.run(ctx) })
-	err := s.ari.Run(ctx, connection{s})
+	parts := make(chan error, 2)
+	working.Go(func() { parts <- s.agi.Run(ctx) })
+	working.Go(func() { parts <- s.runARI(ctx) })
+	return <-parts // either alone is of no use
+}
+
+func (s *Switch) runARI(ctx context.Context) error {
+	err := s.ari.Run(ctx, &connection{s: s})
 	switch {
 	case errors.Is(err, ari.ErrReplaced):
 		s.log.Error("replaced by another instance: this one commands no more calls", "app", s.ari.App())
@@ -95,32 +119,39 @@ func (s *Switch) Run(ctx context.Context) error {
 }
 
 // connection hears of the connection's life on behalf of a Switch.
-type connection struct{ s *Switch }
+type connection struct {
+	s     *Switch
+	tried bool // and failed, since the last success
+}
 
 // Connected implements ari.Handler.
-func (c connection) Connected(ctx context.Context) error {
+func (c *connection) Connected(ctx context.Context) error {
 	if err := c.s.reconcile(ctx); err != nil {
 		return err
 	}
+	c.tried = false
 	c.s.setTrouble(nil)
 	return nil
 }
 
 // Event implements ari.Handler.
-func (c connection) Event(e ari.Event) { c.s.take(e) }
+func (c *connection) Event(e ari.Event) { c.s.take(e) }
 
 // Lost implements ari.Handler.
-func (c connection) Lost(err error) {
+func (c *connection) Lost(err error) {
 	c.s.setTrouble(err)
 	c.s.log.Warn("connection to Asterisk lost", "err", err)
 	c.s.emit(call.Event{Kind: call.SwitchLost, Reason: err.Error()})
 }
 
-// Trying implements ari.Handler. The same failure is logged once.
-func (c connection) Trying(err error, _ time.Duration) {
-	if before := c.s.Ready(); before == nil || before.Error() != err.Error() {
-		c.s.log.Warn("cannot connect to Asterisk, trying on", "url", c.s.cfg.ARI.URL, "err", err)
+// Trying implements ari.Handler. Each outage is told once.
+func (c *connection) Trying(err error, next time.Duration) {
+	level := slog.LevelWarn
+	if c.tried {
+		level = slog.LevelDebug
 	}
+	c.tried = true
+	c.s.log.Log(context.Background(), level, "cannot connect to Asterisk, trying on", "url", c.s.cfg.ARI.URL, "next", next, "err", err)
 	c.s.setTrouble(err)
 }
 
