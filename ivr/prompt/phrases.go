@@ -1,0 +1,138 @@
+package prompt
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"markaz/call"
+	"markaz/lang"
+)
+
+// How far the sentences of a queue are made ahead. Beyond them a position is
+// said as a number by the PBX, and a wait is more than an hour.
+const (
+	MostPositions = 50
+	MostMinutes   = 60
+)
+
+// Position is what a caller hears about a place in a queue, from 1: the
+// configured sound, else the sentence in that language, else, where that has
+// not been made, the number said by the PBX.
+func (s *Store) Position(language string, n int) []call.Prompt {
+	if n < 1 {
+		return nil
+	}
+	if p, ok := s.configured(s.cfg.Announce.Position, s.cfg.Announce.PositionSound, n); ok {
+		return p
+	}
+	if n <= MostPositions {
+		if p, ok := s.sentence(language, "spoken.position", n); ok {
+			return p
+		}
+	}
+	return number(n)
+}
+
+// Wait is what a caller hears about the estimated wait in minutes; 0 is less
+// than one.
+func (s *Store) Wait(language string, minutes int) []call.Prompt {
+	minutes = max(0, minutes)
+	if p, ok := s.configured(s.cfg.Announce.Wait, s.cfg.Announce.WaitSound, minutes); ok {
+		return p
+	}
+	if p, ok := s.sentence(language, waitKey(minutes), minutes); ok {
+		return p
+	}
+	if minutes == 0 {
+		return nil
+	}
+	return number(minutes)
+}
+
+// PreparePhrases makes the sentences for Position and Wait in all languages,
+// those that callers need most first. It takes one speech program at a time
+// and is meant to run beside everything else; it returns when all are made, on
+// the end of the context, or with what failed.
+func (s *Store) PreparePhrases(ctx context.Context, languages []string) error {
+	var errs []error
+	for _, p := range phrases() {
+		for _, l := range languages {
+			l, text := s.text(l, p.key, p.n)
+			_, err := s.Render(ctx, l, text)
+			switch {
+			case errors.Is(err, ErrNoProgram) || ctx.Err() != nil:
+				return err
+			case err != nil:
+				errs = append(errs, fmt.Errorf("make %q in %s: %w", text, l, err))
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// phrase is a sentence with a number.
+type phrase struct {
+	key string
+	n   int
+}
+
+// phrases lists the sentences of a queue, the likely ones first.
+func phrases() []phrase {
+	list := []phrase{{waitKey(0), 0}}
+	for n := 1; n <= max(MostPositions, MostMinutes); n++ {
+		if n <= MostPositions {
+			list = append(list, phrase{"spoken.position", n})
+		}
+		if n <= MostMinutes {
+			list = append(list, phrase{waitKey(n), n})
+		}
+	}
+	return append(list, phrase{waitKey(MostMinutes + 1), MostMinutes + 1})
+}
+
+func waitKey(minutes int) string {
+	switch {
+	case minutes < 1:
+		return "spoken.wait.short"
+	case minutes > MostMinutes:
+		return "spoken.wait.long"
+	}
+	return "spoken.wait"
+}
+
+// text is a sentence, and the language that it is in: not the one asked for,
+// if the catalogue does not have that.
+func (s *Store) text(language, key string, n int) (string, string) {
+	l, ok := s.words.Match(language)
+	if !ok {
+		l = lang.Default
+	}
+	return l, s.words.T(l, key, "n", n)
+}
+
+// sentence is a sentence that has been made.
+func (s *Store) sentence(language, key string, n int) ([]call.Prompt, bool) {
+	path, ok := s.Text(s.text(language, key, n))
+	return []call.Prompt{{Kind: call.Sound, Value: path}}, ok
+}
+
+// configured is the sound that the configuration has for a number.
+func (s *Store) configured(values map[int]string, template string, n int) ([]call.Prompt, bool) {
+	if value, ok := values[n]; ok {
+		tone, path := splitSound(value)
+		if tone == "" {
+			return []call.Prompt{{Kind: call.Sound, Value: path}}, true
+		}
+		path, ok = s.Tone(tone)
+		return []call.Prompt{{Kind: call.Sound, Value: path}}, ok
+	}
+	path := strings.ReplaceAll(template, "{n}", strconv.Itoa(n))
+	return []call.Prompt{{Kind: call.Sound, Value: path}}, template != ""
+}
+
+func number(n int) []call.Prompt {
+	return []call.Prompt{{Kind: call.Number, Value: strconv.Itoa(n)}}
+}
