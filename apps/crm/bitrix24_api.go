@@ -1,7 +1,6 @@
 package crm
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -128,16 +127,7 @@ func (a *b24API) send(ctx context.Context, cmd b24Cmd, token string, out any) er
 	if token != "" {
 		body["auth"] = token
 	}
-	b, err := json.Marshal(body)
-	if err != nil {
-		return fmt.Errorf("%w: encode %s: %w", ErrPermanent, cmd.method, err)
-	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, a.base+cmd.method, bytes.NewReader(b))
-	if err != nil {
-		return fmt.Errorf("%w: make request: %w", ErrPermanent, err)
-	}
-	req.Header.Set("Content-Type", "application/json")
-	ans, err := a.web.do(req)
+	ans, err := a.web.json(ctx, http.MethodPost, a.base+cmd.method, "", body)
 	if err != nil {
 		return err
 	}

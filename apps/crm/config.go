@@ -20,8 +20,9 @@ type SinkConfig struct {
 	Keep     int      `yaml:"keep"`     // call records held in memory; default 5000
 	Filter   `yaml:",inline"`
 
-	Webhook  *Webhook  `yaml:"webhook"`
-	Bitrix24 *Bitrix24 `yaml:"bitrix24"`
+	Webhook     *Webhook     `yaml:"webhook"`
+	Bitrix24    *Bitrix24    `yaml:"bitrix24"`
+	PayamGostar *PayamGostar `yaml:"payamgostar"`
 }
 
 // section is a part of a SinkConfig that chooses a kind of CRM.
@@ -35,6 +36,7 @@ func (c *SinkConfig) sections() []section {
 	return []section{
 		{"webhook", c.Webhook != nil, c.Webhook},
 		{"bitrix24", c.Bitrix24 != nil, c.Bitrix24},
+		{"payamgostar", c.PayamGostar != nil, c.PayamGostar},
 	}
 }
 

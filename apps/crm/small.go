@@ -1,7 +1,10 @@
 package crm
 
 import (
+	"fmt"
 	"slices"
+	"strings"
+	"time"
 
 	"markaz/call"
 )
@@ -38,4 +41,27 @@ func without[T comparable](a, b []T) []T {
 		}
 	}
 	return out
+}
+
+// zone is the time zone of that name, this machine's if there is none.
+func zone(name string) (*time.Location, error) {
+	if name == "" {
+		return time.Local, nil
+	}
+	return time.LoadLocation(name)
+}
+
+// pgTime is a date of PayamGostar, with or without an offset.
+type pgTime time.Time
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (t *pgTime) UnmarshalJSON(b []byte) error {
+	text := strings.Trim(string(b), `"`)
+	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05.999999999"} {
+		if v, err := time.ParseInLocation(layout, text, time.Local); err == nil {
+			*t = pgTime(v)
+			return nil
+		}
+	}
+	return fmt.Errorf("date %q", text)
 }

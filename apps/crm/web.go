@@ -1,9 +1,11 @@
 package crm
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -126,6 +128,27 @@ func (w *web) do(req *http.Request) (answer, error) {
 		a.body, a.cut = body[:w.limit], true
 	}
 	return a, nil
+}
+
+// json sends a value, if there is one, as JSON.
+func (w *web) json(ctx context.Context, method, address, authority string, in any) (answer, error) {
+	var body bytes.Buffer
+	if in != nil {
+		if err := json.NewEncoder(&body).Encode(in); err != nil {
+			return answer{}, fmt.Errorf("%w: encode request: %w", ErrPermanent, err)
+		}
+	}
+	req, err := http.NewRequestWithContext(ctx, method, address, &body)
+	if err != nil {
+		return answer{}, fmt.Errorf("%w: make request: %w", ErrPermanent, err)
+	}
+	if in != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	if authority != "" {
+		req.Header.Set("Authorization", authority)
+	}
+	return w.do(req)
 }
 
 // away words a failure of the connection, without the address, which may hold
