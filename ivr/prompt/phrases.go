@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"markaz/call"
-	"markaz/lang"
 )
 
 // How far the sentences of a queue are made ahead. Beyond them a position is
@@ -60,7 +59,8 @@ func (s *Store) PreparePhrases(ctx context.Context, languages []string) error {
 	var errs []error
 	for _, p := range phrases() {
 		for _, l := range languages {
-			l, text := s.text(l, p.key, p.n)
+			l, _ := s.words.Match(l)
+			text := s.words.T(l, p.key, "n", p.n)
 			_, err := s.Render(ctx, l, text)
 			switch {
 			case errors.Is(err, ErrNoProgram) || ctx.Err() != nil:
@@ -103,19 +103,23 @@ func waitKey(minutes int) string {
 	return "spoken.wait"
 }
 
-// text is a sentence, and the language that it is in: not the one asked for,
-// if the catalogue does not have that.
-func (s *Store) text(language, key string, n int) (string, string) {
-	l, ok := s.words.Match(language)
-	if !ok {
-		l = lang.Default
-	}
-	return l, s.words.T(l, key, "n", n)
+// said names a sentence of the catalogue.
+type said struct {
+	lang, key string
+	n         int
 }
 
-// sentence is a sentence that has been made.
+// sentence is a sentence that has been made, in English if the catalogue does
+// not have the language.
 func (s *Store) sentence(language, key string, n int) ([]call.Prompt, bool) {
-	path, ok := s.Text(s.text(language, key, n))
+	l, _ := s.words.Match(language)
+	k := said{l, key, n}
+	name, ok := s.names.Load(k)
+	if !ok {
+		name = s.textName(l, s.words.T(l, key, "n", n))
+		s.names.Store(k, name)
+	}
+	path, ok := s.look(name.(string))
 	return []call.Prompt{{Kind: call.Sound, Value: path}}, ok
 }
 

@@ -44,6 +44,8 @@ type Store struct {
 
 	mu    sync.RWMutex
 	ready map[string]bool // names of sounds that are there and whole
+
+	names sync.Map // said → name; there are as many as phrases and languages
 }
 
 // NewStore makes the folder, if it is not there, and a store in it.
