@@ -33,6 +33,7 @@ type Known struct {
 	Queue     func(name string) bool
 	Extension func(number string) bool
 	Tone      func(spec string) error // what is wrong with a tone
+	Entries   []Destination           // where other parts of the configuration lead, queues above all
 }
 
 // Check finds what is wrong with a configuration, in order of the path. The
@@ -131,6 +132,14 @@ func (k *checker) checkPersonHours() {
 			return
 		}
 	}
+}
+
+// CheckDestination finds what is wrong with a destination that stands in
+// another part of the configuration, at that path.
+func CheckDestination(c Config, path string, d Destination, known Known, words lang.Words) []Finding {
+	k := &checker{Config: c.withDefaults(), known: known, words: words}
+	k.checkDestination(path, d)
+	return k.found
 }
 
 // checkDestination checks that a destination is one, and is there.

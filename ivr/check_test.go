@@ -114,6 +114,27 @@ func parent(path string) string {
 	return path
 }
 
+// Ensure that other parts of the configuration are checked alike, and that
+// what only they lead to is not taken for unreachable.
+func TestDestinationsElsewhere(t *testing.T) {
+	c := readConfig(t, "testdata/check/keys.yaml")
+	words := lang.New().In("en")
+	known := world()
+	known.Entries = []Destination{"message:lost"}
+	for _, f := range Check(c, known, words) {
+		if f.Path == "messages.lost" {
+			t.Errorf("%s: %s", f.Path, f.Message)
+		}
+	}
+	if found := CheckDestination(c, "queues.a.overflow", "message:lost", known, words); found != nil {
+		t.Errorf("a message that is there: %v", found)
+	}
+	found := CheckDestination(c, "queues.a.overflow", "message:none", known, words)
+	if len(found) != 1 || found[0].Path != "queues.a.overflow" || found[0].Code != "unknown" {
+		t.Errorf("a message that is not there: %v", found)
+	}
+}
+
 func TestCheckOfNothing(t *testing.T) {
 	if found := Check(Config{}, Known{}, lang.New().In("en")); found != nil {
 		t.Errorf("an empty configuration has findings: %v", found)

@@ -47,6 +47,9 @@ func (k *checker) reached() map[Destination]bool {
 			visit(next)
 		}
 	}
+	for _, d := range k.known.Entries {
+		visit(d)
+	}
 	for _, r := range k.Routes {
 		visit(r.To)
 		if r.Hours != "" {

@@ -39,11 +39,22 @@ type walk struct {
 // Enter takes a caller in. Where the way leads past this package, the choice
 // is given at once; otherwise the leg is answered and the first prompt plays.
 func (b *Book) Enter(callID, leg string, way Way, at time.Time) (State, call.Out, *Choice) {
-	w := &walk{book: b, at: at, s: State{Call: callID, Leg: leg, Lang: b.language(way.Lang)}}
-	to, closed := b.open(door{to: way.To}, at)
-	w.s.Closed, w.s.Shut = closed || way.Closed, way.Closed
+	s := State{Call: callID, Leg: leg, Lang: b.language(way.Lang), Closed: way.Closed, Shut: way.Closed}
+	return b.enter(s, way.To, at)
+}
+
+// Return takes a caller in again who had left: one whose queue sends him to a
+// message, say. His language is kept, and ids go on from where they were.
+func (b *Book) Return(s State, to Destination, at time.Time) (State, call.Out, *Choice) {
+	return b.enter(State{Call: s.Call, Leg: s.Leg, Lang: b.language(s.Lang), Count: s.Count, Shut: s.Shut}, to, at)
+}
+
+func (b *Book) enter(s State, to Destination, at time.Time) (State, call.Out, *Choice) {
+	w := &walk{book: b, at: at, s: s}
+	to, closed := b.open(door{to: to}, at)
+	w.s.Closed = s.Closed || closed
 	if to.ours() {
-		w.out.Do(call.Answer{Leg: leg})
+		w.out.Do(call.Answer{Leg: s.Leg})
 	}
 	w.arrive(to, ByRoute)
 	return w.s, w.out, w.choice
