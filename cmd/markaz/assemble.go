@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"os"
@@ -44,6 +45,8 @@ type server struct {
 	keeper *recorder.Keeper
 	sinks  []*crm.Sink
 	born   time.Time
+
+	languages []string // that callers hear
 }
 
 // assemble makes a server and takes every resource that another process may
@@ -60,7 +63,7 @@ func assemble(ctx context.Context, cfg *config, log *slog.Logger) (s *server, er
 		return s, fmt.Errorf("make data folder: %w", err)
 	}
 	for _, step := range []func(context.Context) error{
-		s.listen, s.openStream, s.makeCalls, s.recover, s.makeRecorder, s.makeSinks, s.register,
+		s.listen, s.openStream, s.makeRecorder, s.makeCalls, s.recover, s.makeSinks, s.register,
 	} {
 		if err := step(ctx); err != nil {
 			return s, err
@@ -74,6 +77,9 @@ func (s *server) Close() error {
 	var errs []error
 	if s.web != nil {
 		_ = s.web.Close() // the HTTP server has closed it if it ran
+	}
+	if s.keeper != nil {
+		errs = append(errs, s.keeper.Close())
 	}
 	if s.client != nil {
 		errs = append(errs, s.client.Close())
@@ -116,13 +122,18 @@ func (s *server) makeCalls(ctx context.Context) error {
 		return err
 	}
 	s.prompt = store
-	if err := store.Prepare(ctx, s.cfg.IVR.Speech(words)); err != nil {
+	var items []prompt.Item
+	for _, speech := range s.cfg.IVR.Speech(words) {
+		items = append(items, prompt.Item(speech))
+	}
+	if err := store.Prepare(ctx, items); err != nil {
 		return err
 	}
 	book, err := ivr.NewBook(s.cfg.IVR, store, words)
 	if err != nil {
 		return err
 	}
+	s.languages = book.Languages()
 	if s.floor, err = queue.New(s.cfg.Floor); err != nil {
 		return err
 	}
@@ -135,7 +146,7 @@ func (s *server) makeCalls(ctx context.Context) error {
 		Log: journal{s.stream, s.roster}, Switch: s.sw, Now: time.Now, NewID: newID, Logger: s.log, Source: s.cfg.Asterisk.Source,
 		Machines: []apps.Machine{
 			inbound.New(s.cfg.Inbound, book, s.floor, store),
-			recording.New(s.cfg.Recorder.Policy),
+			recording.New(s.keeper),
 		},
 	})
 	return err
@@ -173,9 +184,31 @@ func (s *server) recover(ctx context.Context) error {
 	return nil
 }
 
+// makeRecorder opens the archive of recordings, which asks the switch for them.
 func (s *server) makeRecorder(context.Context) (err error) {
-	s.keeper, err = recorder.NewKeeper(s.cfg.Recorder, recordings{s.sw}, s.fact, s.log)
+	s.keeper, err = recorder.NewKeeper(s.cfg.Recorder, recorder.Deps{
+		Source: recordings{s}, History: s.history, Report: s.fact, Now: time.Now, Logger: s.log,
+	})
 	return err
+}
+
+// recordings is where recordings are made, as the archive sees it.
+type recordings struct{ s *server }
+
+// Fetch implements recorder.Source.
+func (r recordings) Fetch(ctx context.Context, id string, w io.Writer) error {
+	_, err := r.s.sw.FetchRecording(ctx, id, w)
+	return err
+}
+
+// Delete implements recorder.Source.
+func (r recordings) Delete(ctx context.Context, id string) error {
+	return r.s.sw.DeleteRecording(ctx, id)
+}
+
+// List implements recorder.Source.
+func (r recordings) List(ctx context.Context) ([]string, error) {
+	return r.s.sw.StoredRecordings(ctx)
 }
 
 func (s *server) makeSinks(context.Context) (err error) {
@@ -193,12 +226,10 @@ func (s *server) register(context.Context) error {
 	s.reg.MustRegister(floorFigures{s})
 	for _, sink := range s.sinks {
 		if err := s.reg.Register(sink); err != nil {
-			return fmt.Errorf("register metrics of %s: %w", sink.Name(), err)
+			return fmt.Errorf("register metrics of sink %s: %w", sink.Name(), err)
 		}
 	}
-	if err := s.stream.Register(s.reg); err != nil {
-		return err
-	}
+	s.reg.MustRegister(s.stream.Collector())
 	return s.sw.Register(s.reg)
 }
 

@@ -43,7 +43,7 @@ type config struct {
 type dialplanConfig struct {
 	Fallback string `yaml:"fallback"` // extension:101, queue:NAME of queues.conf, or sound:PATH
 	Digits   []int  `yaml:"digits"`   // how many digits extensions have
-	AGI      string `yaml:"agi"`      // host:port of FastAGI as Asterisk reaches it; default asterisk.fastagi.listen
+	AGI      string `yaml:"agi"`      // host:port of FastAGI as Asterisk reaches it; default asterisk.agi.listen
 }
 
 func defaults() *config {
@@ -96,7 +96,7 @@ func (c *config) complete() {
 	in(&c.Prompts.Dir, "prompts")
 	in(&c.Recorder.Dir, "recordings")
 	if c.Dialplan.AGI == "" {
-		c.Dialplan.AGI = c.Asterisk.FastAGI.Listen
+		c.Dialplan.AGI = c.Asterisk.AGI.Listen
 	}
 }
 
@@ -104,10 +104,10 @@ func (c *config) complete() {
 func (c *config) reveal() error {
 	var errs []error
 	for path, field := range map[string]*string{
-		"asterisk: ari: password":  &c.Asterisk.ARI.Password,
-		"asterisk: fastagi: token": &c.Asterisk.FastAGI.Token,
-		"http: token":              (*string)(&c.HTTP.Token),
-		"stream: redis: password":  (*string)(&c.Stream.Redis.Password),
+		"asterisk: ari: password": &c.Asterisk.ARI.Password,
+		"asterisk: agi: token":    &c.Asterisk.AGI.Token,
+		"http: token":             (*string)(&c.HTTP.Token),
+		"stream: redis: password": (*string)(&c.Stream.Redis.Password),
 	} {
 		text, err := crm.NewSecret(*field).Reveal()
 		if err != nil {

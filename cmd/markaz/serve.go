@@ -13,6 +13,7 @@ import (
 
 	"markaz/apps/crm"
 	"markaz/call"
+	"markaz/recorder"
 	"markaz/stream"
 )
 
@@ -52,7 +53,7 @@ func (s *server) run(stop context.Context, drain time.Duration) error {
 	work.Go(func() error { return s.roster.run(ctx) })
 	work.Go(func() error { return s.keeper.Run(ctx) })
 	work.Go(func() error { s.keepLog(ctx); return nil })
-	work.Go(func() error { s.prompt.Announcements(ctx, s.cfg.IVR.Languages); return nil })
+	work.Go(func() error { s.speakAhead(ctx); return nil })
 	work.Go(func() error { s.watchdog(ctx); return nil })
 	if s.web != nil {
 		work.Go(func() error { return serveHTTP(ctx, s.web, s.desk().handler()) })
@@ -67,7 +68,7 @@ func (s *server) run(stop context.Context, drain time.Duration) error {
 		}
 		return nil
 	})
-	s.log.Info("serving", "version", version, "agi", s.cfg.Asterisk.FastAGI.Listen, "ari", s.cfg.Asterisk.ARI.URL, "http", s.cfg.HTTP.Listen)
+	s.log.Info("serving", "version", version, "agi", s.cfg.Asterisk.AGI.Listen, "ari", s.cfg.Asterisk.ARI.URL, "http", s.cfg.HTTP.Listen)
 	err := work.Wait()
 	stopLog()
 	err = errors.Join(err, logging.Wait())
@@ -111,6 +112,13 @@ func (s *server) keepLog(ctx context.Context) {
 	}
 }
 
+// speakAhead makes the sentences of the queues while calls are served already.
+func (s *server) speakAhead(ctx context.Context) {
+	if err := s.prompt.PreparePhrases(ctx, s.languages); err != nil && ctx.Err() == nil {
+		s.log.Warn("places and waits are said as bare numbers by the PBX", "err", err)
+	}
+}
+
 // watchdog tells systemd that the loop takes its turns.
 func (s *server) watchdog(ctx context.Context) {
 	_, _ = daemon.SdNotify(false, daemon.SdNotifyReady)
@@ -137,7 +145,7 @@ func (s *server) watchdog(ctx context.Context) {
 // follow starts the readers of the log: each sink and the recordings.
 func (s *server) follow(ctx context.Context, work *errgroup.Group) {
 	s.readers(ctx, work, stream.GroupConfig{
-		Name: "recordings", Since: s.born, Kinds: []call.Kind{call.RecordingStopped, call.RecordingFailed}, Parallel: 4,
+		Name: "recordings", Since: s.born, Kinds: recorder.Kinds(), Parallel: 4,
 		Handle: func(ctx context.Context, d stream.Delivery) error { return s.keeper.Handle(ctx, d.Event) },
 	})
 	for _, sink := range s.sinks {

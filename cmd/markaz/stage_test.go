@@ -94,7 +94,7 @@ func newHouse(t *testing.T, opt office.Options) *house {
 		"agents":   "\n  - {id: sara, extension: \"101\", auto_login: true}",
 		"queues":   usualQueues,
 		"prompts":  "\n  announce: {position_sound: \"position-{n}\"}",
-		"recorder": "{}",
+		"recorder": "{rules: [{}]}",
 		"crm":      fmt.Sprintf("\n  - name: hook\n    webhook: {url: %q, secrets: [%q], allow_private: true}", web.URL, hookSecret),
 	}
 	for k, v := range opt.Sections {

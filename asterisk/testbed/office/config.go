@@ -18,7 +18,7 @@ func (o *Office) config() string {
 		"data_dir": o.opt.Dir,
 		"log":      "{level: debug, format: text}",
 		"http":     fmt.Sprintf("{listen: %q, token: %q}", o.ports.Addr(0), Token),
-		"asterisk": fmt.Sprintf("\n  source: pbx\n  lease: %s\n  ari: {url: %q, username: %q, password: %q}\n  fastagi: {listen: %q}",
+		"asterisk": fmt.Sprintf("\n  source: pbx\n  lease: %s\n  ari: {url: %q, username: %q, password: %q}\n  agi: {listen: %q}",
 			cmp.Or(o.opt.Lease, 10*time.Second), o.Bed.ARIURL(), testbed.ARIUser, testbed.ARIPassword, o.ports.Addr(1)),
 		"dialplan": fmt.Sprintf("{fallback: %q, digits: [3]}", cmp.Or(o.opt.Fallback, "extension:109")),
 		"stream":   fmt.Sprintf("{redis: {addr: %q}}", o.Redis.Addr()),
