@@ -85,8 +85,7 @@ func decode(kind string, raw []byte, at time.Time) (Event, error) {
 		return Event{}, fmt.Errorf("decode %s: %w", kind, err)
 	}
 	e := Event{At: at, Body: body}
-	switch body.(type) {
-	case *lib.ChannelDestroyed, *lib.ChannelHangupRequest:
+	if bytes.Contains(raw, []byte(`"tech_cause"`)) {
 		var rest struct {
 			TechCause int `json:"tech_cause"`
 		}
