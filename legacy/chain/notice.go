@@ -1,11 +1,11 @@
 package chain
 
 import (
-	"strconv"
 	"strings"
 	"time"
 
 	"markaz/call"
+	"markaz/legacy/ident"
 	"markaz/legacy/smdr"
 )
 
@@ -13,7 +13,7 @@ import (
 func (m *Machine) notice(r *record, printed *smdr.Record) {
 	e := call.Event{
 		V: call.Schema, Source: m.cfg.Source, At: r.end, SeenAt: m.at.UTC(), GrainMS: r.grain, Live: r.live,
-		ID: call.NewID(r.end, chance(m.cfg.Source, strconv.FormatUint(r.key, 16))),
+		ID: ident.Call(m.cfg.Source, ident.Key(r.key), r.end),
 	}
 	switch {
 	case printed.Kind == smdr.KindAlarm:

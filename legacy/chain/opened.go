@@ -1,12 +1,11 @@
 package chain
 
 import (
-	"crypto/sha256"
-	"encoding/binary"
 	"strconv"
 	"time"
 
 	"markaz/call"
+	"markaz/legacy/ident"
 )
 
 // opened is a call to which records may still belong: one that has not ended,
@@ -75,10 +74,10 @@ func (m *Machine) start(r *record, live bool) *opened {
 		Lane: r.lane, Dir: r.dir, Number: r.number, Started: r.start, Last: r.start, Live: r.live,
 		PrintedStart: r.printedStart, PrintedEnd: r.printedEnd,
 	}
-	c.ID = call.NewID(r.start, chance(m.cfg.Source, strconv.FormatUint(r.key, 16)))
+	c.ID = ident.Call(m.cfg.Source, ident.Key(r.key), r.start)
 	e := call.Event{
 		Kind: call.CallStarted, At: r.start, Leg: callerLeg, Direction: r.dir, Origin: call.PSTN, Trunk: r.trunk, DID: r.did,
-		Ref: strconv.FormatUint(r.key, 16), Caps: m.caps(),
+		Ref: ident.Key(r.key), Caps: m.caps(),
 	}
 	switch r.dir {
 	case call.Inbound:
@@ -116,23 +115,11 @@ func (m *Machine) emit(c *opened, e call.Event, grain int64, live bool) {
 	c.Seq++
 	e.V, e.Source, e.Call, e.Seq = call.Schema, m.cfg.Source, c.ID, c.Seq
 	e.SeenAt, e.GrainMS, e.Live = m.at.UTC(), grain, live
-	e.ID = call.NewID(e.At, chance(c.ID, strconv.FormatUint(c.Seq, 10)))
+	e.ID = ident.Event(c.ID, c.Seq, e.At)
 	if e.At.After(c.Last) {
 		c.Last = e.At
 	}
 	m.out = append(m.out, e)
-}
-
-// chance makes the ten bytes of an id of names, so that the same thing told
-// again has the same id.
-func chance(names ...string) (ten [10]byte) {
-	h := sha256.New()
-	for _, n := range names {
-		_ = binary.Write(h, binary.BigEndian, uint32(len(n)))
-		h.Write([]byte(n))
-	}
-	copy(ten[:], h.Sum(nil))
-	return ten
 }
 
 // sure reports whether a record has told the end.
