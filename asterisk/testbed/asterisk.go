@@ -20,7 +20,7 @@ const (
 	TrunkName   = "trunk"      // PJSIP/<number>@trunk dials the provider phone
 	Trunk2Name  = "trunk2"     // calls in from 127.0.0.2
 	MusicName   = "bed-music"  // the tone that callers on hold hear, see Music
-	password    = "phone-pass" // of every extension
+	Password    = "phone-pass" // of every extension
 )
 
 // Options of a bed. The zero value is a usable Asterisk with ten extensions.

@@ -55,7 +55,7 @@ func (p *Phone) Dial(ctx context.Context, number string, options ...CallOption) 
 	c.Dialled, c.client, c.invite = number, d, d.InviteRequest
 	opt := diago.InviteClientOptions{OnResponse: c.noteResponse}
 	if p.isLine {
-		opt.Username, opt.Password = p.Name, password
+		opt.Username, opt.Password = p.Name, Password
 	}
 	for _, o := range options {
 		o(&opt)

@@ -57,7 +57,7 @@ password=%[3]s
 type=aor
 max_contacts=1
 remove_existing=yes
-`, Extension(i), a.opt.AgentContext, password)
+`, Extension(i), a.opt.AgentContext, Password)
 	}
 	for i := range a.opt.Robots {
 		fmt.Fprintf(&b, `[%[1]s](leg)

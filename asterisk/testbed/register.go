@@ -49,7 +49,7 @@ func (p *Phone) register(ctx context.Context, seconds int) error {
 	req.AppendHeader(&expires)
 	res, err := client.Do(ctx, req, sipgo.ClientRequestRegisterBuild)
 	if err == nil && res != nil && res.StatusCode == sip.StatusUnauthorized {
-		res, err = client.DoDigestAuth(ctx, req, res, sipgo.DigestAuth{Username: p.Name, Password: password})
+		res, err = client.DoDigestAuth(ctx, req, res, sipgo.DigestAuth{Username: p.Name, Password: Password})
 	}
 	switch {
 	case err != nil:

@@ -106,6 +106,9 @@ func (o *Office) startAsterisk(ctx context.Context) (err error) {
 	return nil
 }
 
+// Binary is the markaz program.
+func (o *Office) Binary() string { return o.opt.Binary }
+
 // ConfigFile is Markaz' configuration.
 func (o *Office) ConfigFile() string { return filepath.Join(o.opt.Dir, "markaz.yaml") }
 
