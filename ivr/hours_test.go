@@ -78,7 +78,8 @@ func TestHours(t *testing.T) {
 		{"override closed", Hours{Zone: "UTC", Open: []string{"daily 00:00-24:00"}, Override: AlwaysClosed}, "2026-03-10T00:00:00Z", false, ""},
 		{"always open", Hours{Zone: "UTC", Open: []string{"daily 00:00-24:00"}}, "2026-03-10T00:00:00Z", true, ""},
 		{
-			"next year's holiday", Hours{Zone: "Asia/Tehran", Open: []string{"daily 00:00-24:00"}, Holidays: []Holiday{{Date: "03-20"}}},
+			"next year's holiday",
+			Hours{Zone: "Asia/Tehran", Open: []string{"daily 00:00-24:00"}, Holidays: []Holiday{{Date: "03-20"}}},
 			"2026-03-21T00:00:00+03:30", true, "2027-03-20T00:00:00+03:30",
 		},
 	})

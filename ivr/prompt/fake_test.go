@@ -172,4 +172,3 @@ func goertzel(samples []float64, hertz float64, perSecond int) float64 {
 	}
 	return 2 * math.Hypot(re, im) / float64(len(samples))
 }
-
