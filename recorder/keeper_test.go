@@ -269,7 +269,7 @@ func TestReportedOnce(t *testing.T) {
 	stop := r.talk(time.Second)
 	written := slices.Clone(r.log)
 	r.dep.History = func(context.Context, string) ([]call.Event, error) { return written, nil } // lags behind
-	for range 3 { // the log gives an event again when the last answer got lost
+	for range 3 {                                                                               // the log gives an event again when the last answer got lost
 		if err := r.Handle(t.Context(), stop); err != nil {
 			t.Fatal(err)
 		}
