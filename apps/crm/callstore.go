@@ -20,9 +20,12 @@ type callStore interface {
 	updateCall(ctx context.Context, id string, c storeCall) error
 	createChannel(ctx context.Context, callID string, ch storeChannel) (id string, err error)
 	updateChannel(ctx context.Context, id string, ch storeChannel) error
-	// merge joins a call to another one of the CRM.
+	// merge joins a call to another one of the CRM, or says errNoMerge.
 	merge(ctx context.Context, id, into string) error
 }
+
+// errNoMerge says that these two calls cannot be merged by this CRM.
+var errNoMerge = errors.New("calls cannot be merged")
 
 // storeCall is a call as a call store sees it.
 type storeCall struct {
@@ -199,8 +202,12 @@ func (w *storeWork) merge(ctx context.Context) (done bool, err error) {
 		}
 		return false, nil
 	}
+	err = w.store.merge(ctx, w.note.ID, into.ID)
+	if errors.Is(err, errNoMerge) {
+		return false, nil
+	}
 	w.sent++
-	if err := w.store.merge(ctx, w.note.ID, into.ID); err != nil {
+	if err != nil {
 		return false, fmt.Errorf("merge calls: %w", err)
 	}
 	w.note.Merged = true

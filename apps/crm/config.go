@@ -23,6 +23,7 @@ type SinkConfig struct {
 	Webhook     *Webhook     `yaml:"webhook"`
 	Bitrix24    *Bitrix24    `yaml:"bitrix24"`
 	PayamGostar *PayamGostar `yaml:"payamgostar"`
+	OpenCRM     *OpenCRM     `yaml:"opencrm"`
 }
 
 // section is a part of a SinkConfig that chooses a kind of CRM.
@@ -37,6 +38,7 @@ func (c *SinkConfig) sections() []section {
 		{"webhook", c.Webhook != nil, c.Webhook},
 		{"bitrix24", c.Bitrix24 != nil, c.Bitrix24},
 		{"payamgostar", c.PayamGostar != nil, c.PayamGostar},
+		{"opencrm", c.OpenCRM != nil, c.OpenCRM},
 	}
 }
 

@@ -22,6 +22,7 @@ type health struct {
 	first   time.Time // the first of the fails
 	since   time.Time // begin of the outage; zero: there is none
 	gone    bool      // it has answered 410
+	dying   bool      // that events are given up in this outage has been told
 }
 
 // admit says whether an event may go now, as a probe or not, and if not, how
@@ -57,6 +58,17 @@ func (h *health) succeeded(now time.Time, probe bool) (outage time.Duration, end
 	}
 	*h = health{}
 	return outage, ended
+}
+
+// mourn reports whether to tell that an event was given up: each one, but only
+// the first of an outage, since that has been told.
+func (h *health) mourn() bool {
+	if h.since.IsZero() {
+		return true
+	}
+	first := !h.dying
+	h.dying = true
+	return first
 }
 
 // throttled notes that the receiver asked for a pause; asked is 0 if it did

@@ -79,7 +79,7 @@ type payamGostarConn struct {
 
 // Caps implements [Connector].
 func (c *payamGostarConn) Caps() []Cap {
-	caps := []Cap{PopUp, Live, LookUp}
+	caps := []Cap{PopUp, Live}
 	if !c.noFiles {
 		caps = append(caps, Recordings)
 	}

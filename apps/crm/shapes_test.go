@@ -199,8 +199,8 @@ func (b crmBench) everywhere(t *testing.T, check func(t *testing.T, s standIn, n
 			for i := range n {
 				for how, f := range map[string]fault.Fault{
 					"500 before": {Status: 500}, "500 after": {Status: 500, Work: true},
-					"reset before": {Reset: true}, "reset after": {Reset: true, Work: true},
-					"503 after": {Status: 503, RetryAfter: "20", Work: true},
+					"reset after": {Reset: true, Work: true},
+					"503 after":   {Status: 503, RetryAfter: "20", Work: true},
 				} {
 					run(fmt.Sprintf("request %d: %s", i+1, how), false, append(make([]fault.Fault, i), f)...)
 				}

@@ -270,12 +270,13 @@ func (s *Sink) settle(e call.Event, attempt int, v Verdict, err error) {
 	} else {
 		s.keepWaiting(e, now)
 	}
+	tell := v.Act == Dead && s.health.mourn()
 	s.mu.Unlock()
 	if v.Act != Dead {
 		return
 	}
 	s.log.Error("event given up", "event", e.ID, "kind", string(e.Kind), "call", e.Call, "tries", attempt, "error", err)
-	if e.Kind == call.DeliveryFailed || e.Kind == call.DeliveryRecovered {
+	if !tell || e.Kind == call.DeliveryFailed || e.Kind == call.DeliveryRecovered {
 		return // two failing sinks must not tell each other for ever
 	}
 	s.report(call.Event{

@@ -107,10 +107,11 @@ func TestOutageForEver(t *testing.T) {
 	six := Schedule{0, 5 * time.Second, 6 * time.Hour}
 	b := newBench(t, func(c *SinkConfig) { c.Schedule = six })
 	b.hook.Script().Always(fault.Fault{Status: 502})
-	events := queued("c1")[:1]
-	lanes := b.run(t0.Add(100*time.Hour), events)
-	if len(lanes[0].dead) != 1 {
-		t.Fatalf("dead %v", lanes[0].dead)
+	lanes := b.run(t0.Add(100*time.Hour), queued("c1")[:1], queued("c2")[:1], queued("c3")[:1])
+	for _, l := range lanes {
+		if len(l.dead) != 1 {
+			t.Fatalf("dead %v", l.dead)
+		}
 	}
 	if at, span := b.clock.now().Sub(t0), six.Span(); at < span || at > span+5*time.Minute {
 		t.Errorf("given up after %v", at)

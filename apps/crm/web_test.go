@@ -183,3 +183,23 @@ func TestTLSIsChecked(t *testing.T) {
 		w.client.CloseIdleConnections()
 	}
 }
+
+// Ensure whatever a receiver answers gives an error that is short and safe to
+// print, and a wait within bounds.
+func FuzzAnswer(f *testing.F) {
+	f.Add(500, "30", []byte("db down"))
+	f.Add(429, "Sat, 21 Mar 2026 08:31:30 GMT", []byte("\x1b[31m\xff\u202e"))
+	f.Add(302, "", []byte("<html>"))
+	w := &web{secrets: []string{"t0ken"}}
+	f.Fuzz(func(t *testing.T, status int, after string, body []byte) {
+		err := w.failure(answer{status: status, header: http.Header{"Retry-After": {after}}, body: body}, t0)
+		text := err.Error()
+		if strings.ContainsAny(text, "\x1b\r\n\u202e") || len(text) > 2000 || strings.Contains(text, "t0ken") {
+			t.Errorf("%q", text)
+		}
+		var p *pause
+		if errors.As(err, &p) && (p.after < 0 || p.after > maxRetryAfter) {
+			t.Errorf("wait %v", p.after)
+		}
+	})
+}
