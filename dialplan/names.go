@@ -13,7 +13,8 @@ const (
 	VarTo       = "MARKAZ_TO"       // the dialled number, filtered
 	VarTrunk    = "MARKAZ_TRUNK"    // the line the call came in on
 	VarFallback = "MARKAZ_FALLBACK" // set by the administrator: context,extension,priority that serves callers while Markaz cannot
-	VarAsk      = "MARKAZ_ASK"      // the agent state that a feature code asks for
+	VarAsk      = "MARKAZ_ASK"      // the agent state that a feature code asks for; the word of a check
+	VarChecked  = "MARKAZ_CHECKED"  // global: the word of the last check, a colon, and its VarDone
 )
 
 // Values of VarDone.

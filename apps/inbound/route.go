@@ -50,9 +50,16 @@ func (a *App) route(out *call.Out, s *session, to, did string) {
 	a.enter(out, s, way)
 }
 
-// follow sends a caller to a destination of the configuration.
+// follow sends a caller on to a destination of the configuration. Who was in
+// the menus before keeps his language there, and no id is given out twice.
 func (a *App) follow(out *call.Out, s *session, to ivr.Destination) {
-	a.enter(out, s, ivr.Way{To: to, Lang: s.lang})
+	if s.menu.Leg == "" {
+		a.enter(out, s, ivr.Way{To: to, Lang: s.lang})
+		return
+	}
+	s.phase = inMenu
+	state, o, choice := a.book.Return(s.menu, to, s.at)
+	a.walked(out, s, state, o, choice)
 }
 
 // enter takes the caller into menus and messages, or past them.

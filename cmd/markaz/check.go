@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"markaz/ivr"
@@ -23,7 +24,7 @@ func (c checkCmd) Run(cmd *cli, con console) error {
 	if err != nil {
 		return err
 	}
-	found := ivr.Check(cfg.IVR, c.known(cfg), lang.New().In(c.Lang))
+	found := findings(cfg, c.known(cfg), lang.New().In(c.Lang))
 	if c.JSON {
 		if err := writeJSON(con.out, found); err != nil {
 			return err
@@ -35,7 +36,7 @@ func (c checkCmd) Run(cmd *cli, con console) error {
 			wrong++
 		}
 		if !c.JSON {
-			fmt.Fprintf(con.out, "%s: ivr.%s: %s %s\n", f.Severity, f.Path, f.Message, f.Fix)
+			fmt.Fprintf(con.out, "%s: %s: %s %s\n", f.Severity, f.Path, f.Message, f.Fix)
 		}
 	}
 	switch {
@@ -57,8 +58,9 @@ func (c checkCmd) known(cfg *config) ivr.Known {
 		extensions[a.Extension] = true
 	}
 	k := ivr.Known{
-		Queue: func(name string) bool { return queues[name] },
-		Tone:  prompt.CheckTone,
+		Queue:   func(name string) bool { return queues[name] },
+		Tone:    prompt.CheckTone,
+		Entries: entries(cfg),
 		Extension: func(number string) bool {
 			for _, n := range cfg.Dialplan.Digits {
 				if len(number) == n {
@@ -72,6 +74,46 @@ func (c checkCmd) known(cfg *config) ivr.Known {
 		k.Sound = func(path string) bool { return soundExists(c.Sounds, path) }
 	}
 	return k
+}
+
+// findings are those of the menus, then those of every other part that leads
+// callers somewhere.
+func findings(cfg *config, known ivr.Known, words lang.Words) []ivr.Finding {
+	found := ivr.Check(cfg.IVR, known, words)
+	for i := range found {
+		found[i].Path = "ivr." + found[i].Path
+	}
+	for _, d := range destinations(cfg) {
+		found = append(found, ivr.CheckDestination(cfg.IVR, d.path, d.to, known, words)...)
+	}
+	return found
+}
+
+// destination is one that stands outside the menus.
+type destination struct {
+	path string
+	to   ivr.Destination
+}
+
+func destinations(cfg *config) []destination {
+	list := []destination{{"inbound.no_answer", cfg.Inbound.NoAnswer}, {"inbound.default", cfg.Inbound.Default}}
+	for i, q := range cfg.Floor.Queues {
+		at := fmt.Sprintf("queues[%d].", i)
+		for _, d := range []struct{ path, to string }{
+			{"max_wait.to", q.MaxWait.To}, {"max_length.to", q.MaxLength.To}, {"no_agents.to", q.NoAgents.To}, {"exit.to", q.Exit.To},
+		} {
+			list = append(list, destination{at + d.path, ivr.Destination(d.to)})
+		}
+	}
+	return slices.DeleteFunc(list, func(d destination) bool { return d.to == "" })
+}
+
+func entries(cfg *config) []ivr.Destination {
+	var out []ivr.Destination
+	for _, d := range destinations(cfg) {
+		out = append(out, d.to)
+	}
+	return out
 }
 
 // soundExists looks for a sound in any format, in the folder itself or that of

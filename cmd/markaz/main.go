@@ -48,6 +48,7 @@ type cli struct {
 	Events     eventsCmd     `cmd:"" help:"Show the events of the stream."`
 	Deliveries deliveriesCmd `cmd:"" help:"Show, replay or drop what could not be delivered to a CRM."`
 	Dialplan   dialplanCmd   `cmd:"" help:"Print or install the dialplan file."`
+	Doctor     doctorCmd     `cmd:"" help:"Look for what would keep calls from working, and say how to mend it."`
 	Version    versionCmd    `cmd:"" help:"Show the version."`
 }
 
