@@ -13,8 +13,25 @@ type Out struct {
 	Decisions []Decision
 }
 
-func (o *Out) fact(e call.Event) { o.Facts = append(o.Facts, e) }
-func (o *Out) decide(d Decision) { o.Decisions = append(o.Decisions, d) }
+// Room for what most inputs are answered with, so that the slices seldom grow.
+const (
+	usualFacts     = 2 // large ones
+	usualDecisions = 4
+)
+
+func (o *Out) fact(e call.Event) {
+	if o.Facts == nil {
+		o.Facts = make([]call.Event, 0, usualFacts)
+	}
+	o.Facts = append(o.Facts, e)
+}
+
+func (o *Out) decide(d Decision) {
+	if o.Decisions == nil {
+		o.Decisions = make([]Decision, 0, usualDecisions)
+	}
+	o.Decisions = append(o.Decisions, d)
+}
 
 // Decision is something the floor wants done.
 type Decision interface{ decision() }
