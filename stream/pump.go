@@ -41,11 +41,16 @@ type pump struct {
 type store interface {
 	// have tells the last index held of each session.
 	have(ctx context.Context, sessions []uint64) (map[uint64]uint64, error)
-	// add adds records of one session unless it is behind the index believed.
-	add(ctx context.Context, believed uint64, records []record) (before, after uint64, err error)
+	// add adds records of one session and returns the index held afterwards. It
+	// fails with errRewound, and adds nothing, if less is held of that session
+	// or of the one before than believed.
+	add(ctx context.Context, believed [2]mark, records []record) (uint64, error)
 	// forget drops the counts of sessions that will never be sent again.
 	forget(ctx context.Context, sessions []uint64) error
 }
+
+// mark is how much of a session Redis is believed to have.
+type mark struct{ session, index uint64 }
 
 func newPump(s *spool, c *Client, log *slog.Logger) *pump {
 	return &pump{
@@ -69,18 +74,20 @@ func (p *pump) run(ctx context.Context) {
 	var wait backoff
 	var down loudness
 	for ctx.Err() == nil {
-		begun := time.Now()
+		begun, sent := time.Now(), p.sent.Load()
 		err := p.carry(ctx, true)
 		if ctx.Err() != nil {
 			break
 		}
-		if time.Since(begun) > backoffMost {
+		if p.sent.Load() > sent || time.Since(begun) > backoffMost {
 			wait = backoff{} // it had worked
 		}
+		p.up.Store(false)
 		if errors.Is(err, errRewound) {
+			p.rewind.Add(1)
+			p.log.Warn("redis has lost events that it had, they are sent again from the spool")
 			continue
 		}
-		p.up.Store(false)
 		if down.report(err) {
 			p.log.Warn("redis does not take events, they stay in the spool", "error", err, "events", p.backlog())
 		}
@@ -157,24 +164,29 @@ func (p *pump) ask(ctx context.Context) (map[uint64]uint64, error) {
 
 func (p *pump) send(ctx context.Context, has map[uint64]uint64, records []record) error {
 	session, last := records[0].session, records[len(records)-1]
-	before, after, err := p.redis.add(ctx, has[session], records)
+	after, err := p.redis.add(ctx, [2]mark{{session, has[session]}, p.before(session, has)}, records)
 	if err != nil {
 		return err
 	}
-	if before < has[session] {
-		return p.rewound(session, has[session], before)
-	}
-	p.sent.Add(after - before)
+	p.sent.Add(after - has[session])
 	has[session] = after
 	p.spool.acknowledged(session, after, last.at)
 	return nil
 }
 
-func (p *pump) rewound(session, had, has uint64) error {
-	p.rewind.Add(1)
-	p.log.Warn("redis has lost events that it had, sending them again from the spool",
-		"writer", sessionName(session), "had", had, "has", has)
-	return errRewound
+// before is what Redis has of the latest session before one. Without it, a
+// Redis that was emptied just now would take a new session's first events
+// before the older ones that it must get again.
+func (p *pump) before(session uint64, has map[uint64]uint64) (m mark) {
+	for _, s := range p.spool.sessions() {
+		if s == session {
+			break
+		}
+		if has[s] > 0 {
+			m = mark{s, has[s]}
+		}
+	}
+	return m
 }
 
 // lookEvery is how often the pump makes sure that Redis has what it had.
@@ -200,7 +212,7 @@ func (p *pump) look(ctx context.Context, had map[uint64]uint64) error {
 	}
 	for session, index := range has {
 		if index < had[session] {
-			return p.rewound(session, had[session], index)
+			return errRewound
 		}
 	}
 	if gone := p.spool.takeGone(); len(gone) > 0 {
@@ -282,20 +294,23 @@ func (s *redisStore) have(ctx context.Context, sessions []uint64) (map[uint64]ui
 	return has, nil
 }
 
-func (s *redisStore) add(ctx context.Context, believed uint64, records []record) (before, after uint64, err error) {
-	s.args = append(s.args[:0], sessionName(records[0].session), believed)
+func (s *redisStore) add(ctx context.Context, believed [2]mark, records []record) (uint64, error) {
+	s.args = s.args[:0]
+	for _, m := range believed {
+		s.args = append(s.args, sessionName(m.session), m.index)
+	}
 	for i := range records {
 		r := &records[i]
 		s.args = append(s.args, r.index, r.id, r.kind, r.key, r.json)
 	}
-	reply, err := s.script.Run(ctx, s.rdb, []string{s.keys.events(), s.keys.writers()}, s.args...).Int64Slice()
+	after, err := s.script.Run(ctx, s.rdb, []string{s.keys.events(), s.keys.writers()}, s.args...).Uint64()
+	if errors.Is(err, redis.Nil) {
+		return 0, errRewound
+	}
 	if err != nil {
-		return 0, 0, fmt.Errorf("add events to redis: %w", err)
+		return 0, fmt.Errorf("add events to redis: %w", err)
 	}
-	if len(reply) != 2 {
-		return 0, 0, fmt.Errorf("add events to redis: answer %v", reply)
-	}
-	return uint64(reply[0]), uint64(reply[1]), nil
+	return after, nil
 }
 
 func (s *redisStore) forget(ctx context.Context, sessions []uint64) error {

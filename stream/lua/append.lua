@@ -1,16 +1,19 @@
 -- Adds events of one writer to the stream, each exactly once.
 --   KEYS: stream, hash of writers
 --   ARGV: writer, index up to which the caller believes we have it,
+--         the writer before it and the same of that ('' and 0 if none),
 --         then for each event: index, id, kind, order key, JSON
--- Answers the index held before and after. If that is less than the caller
--- believes, we have lost something and add nothing, so that it can send again
--- from there.
-local before = tonumber(redis.call('HGET', KEYS[2], ARGV[1]) or '0')
-if before < tonumber(ARGV[2]) then
-  return {before, before}
+-- Answers the index held afterwards; or false, having added nothing, if we have
+-- less than the caller believes, so that it can send again from there.
+local function held(writer)
+  return tonumber(redis.call('HGET', KEYS[2], writer) or '0')
+end
+local before = held(ARGV[1])
+if before < tonumber(ARGV[2]) or held(ARGV[3]) < tonumber(ARGV[4]) then
+  return false
 end
 local after, failed = before, nil
-for i = 3, #ARGV, 5 do
+for i = 5, #ARGV, 5 do
   local index = tonumber(ARGV[i])
   if index > after then
     local added = redis.pcall('XADD', KEYS[1], '*', 'i', ARGV[i + 1], 'k', ARGV[i + 2], 'c', ARGV[i + 3], 'e', ARGV[i + 4])
@@ -27,4 +30,4 @@ end
 if failed then
   return failed
 end
-return {before, after}
+return after
