@@ -42,23 +42,26 @@ func ended(leg string, result call.Result) call.Event {
 	return call.Event{Kind: call.LegEnded, Leg: leg, Result: result}
 }
 
+func joined(legs ...string) (out []call.Event) {
+	for _, l := range legs {
+		out = append(out, call.Event{Kind: call.LegJoined, Leg: l})
+	}
+	return out
+}
+
+func answered(leg, extension string) []call.Event {
+	return append([]call.Event{
+		{Kind: call.LegAnswered, Leg: leg}, {Kind: call.CallAnswered, Leg: leg, Address: extension},
+	}, joined("in", leg)...)
+}
+
+func over(by call.Party) []call.Event {
+	return []call.Event{ended("in", ""), {Kind: call.CallEnded, By: by, Cause: 16}}
+}
+
 // shapes are the calls that every connector is tried with, one second between
 // two events.
 func shapes() map[string]shape {
-	joined := func(legs ...string) (out []call.Event) {
-		for _, l := range legs {
-			out = append(out, call.Event{Kind: call.LegJoined, Leg: l})
-		}
-		return out
-	}
-	answered := func(leg, extension string) []call.Event {
-		return append([]call.Event{
-			{Kind: call.LegAnswered, Leg: leg}, {Kind: call.CallAnswered, Leg: leg, Address: extension},
-		}, joined("in", leg)...)
-	}
-	over := func(by call.Party) []call.Event {
-		return []call.Event{ended("in", ""), {Kind: call.CallEnded, By: by, Cause: 16}}
-	}
 	external := call.Event{Kind: call.LegRinging, Leg: "x", Role: call.RoleExternal, Address: "09121234567", Trunk: "t1"}
 	out := map[string]shape{
 		"queue, recorded late": {events: queued(""), number: "09121234567", direction: call.Inbound, answered: true, extension: "101", seconds: 4, result: call.CallAnsweredD, recording: true},
@@ -198,7 +201,7 @@ func (b crmBench) everywhere(t *testing.T, check func(t *testing.T, s standIn, n
 			run("restarts", true)
 			for i := range n {
 				for how, f := range map[string]fault.Fault{
-					"500 before": {Status: 500}, "500 after": {Status: 500, Work: true},
+					"500 after":   {Status: 500, Work: true},
 					"reset after": {Reset: true, Work: true},
 					"503 after":   {Status: 503, RetryAfter: "20", Work: true},
 				} {
