@@ -83,18 +83,20 @@ func (s *Session) position(a answer) (int, error) {
 const beyond = 1 << 30
 
 // Length tells how long a sound file is, by playing it from behind its end,
-// which takes no time and makes no sound. Asterisk counts samples; for a file
-// of more than 8000 a second the answer is as much too long.
-func (s *Session) Length(file string) (time.Duration, error) {
-	a, err := s.send(command(s.buf, "STREAM FILE").arg(file).arg("").num(beyond), 0)
+// which takes no time and makes no sound. Even so one of keys may be pressed
+// just then. Asterisk counts samples; for a file of more than 8000 a second the
+// answer is as much too long.
+func (s *Session) Length(file, keys string) (length time.Duration, key string, err error) {
+	a, err := s.send(command(s.buf, "STREAM FILE").arg(file).arg(keys).num(beyond), 0)
 	if err != nil {
-		return 0, err
+		return 0, "", err
 	}
 	samples, err := s.position(a)
-	if err == nil && a.result < 0 {
-		err = s.failed("measure file")
+	if err != nil {
+		return 0, "", err
 	}
-	return time.Duration(samples) * time.Second / 8000, err
+	key, err = s.key(a, "measure file")
+	return time.Duration(samples) * time.Second / 8000, key, err
 }
 
 // SayNumber says a number in the channel's language until it is said or one

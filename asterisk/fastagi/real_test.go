@@ -147,7 +147,7 @@ func realRefusals(t *testing.T, s *Session) {
 	if _, err := s.StreamFile("no-such-file", "", 0, time.Second); !errors.Is(err, ErrFailed) {
 		t.Errorf("missing file: %v", err)
 	}
-	if _, err := s.Length("no-such-file"); !errors.Is(err, ErrFailed) {
+	if _, _, err := s.Length("no-such-file", "1"); !errors.Is(err, ErrFailed) {
 		t.Errorf("missing file measured: %v", err)
 	}
 	if st, err := s.ChannelStatus(); st != 6 || err != nil {
@@ -177,8 +177,8 @@ func realKeys(t *testing.T, s *Session, talk *testbed.Conversation, file string)
 	if key, err := s.WaitForDigit(50 * time.Millisecond); key != "" || err != nil {
 		t.Errorf("nothing: %q %v", key, err)
 	}
-	if d, err := s.Length(file); err != nil || d < 100*time.Millisecond {
-		t.Errorf("length %v %v", d, err)
+	if d, key, err := s.Length(file, "1"); err != nil || key != "" || d < 19*time.Second || d > 21*time.Second {
+		t.Errorf("length %v %q %v", d, key, err)
 	}
 }
 

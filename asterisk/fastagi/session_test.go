@@ -87,7 +87,7 @@ func TestCommands(t *testing.T) {
 		step{`ANSWER`, "200 result=0\n"},
 		step{`STREAM FILE "hello" "12" 0`, "200 result=0 endpos=16000\n"},
 		step{`STREAM FILE "hello" "12" 800`, "200 result=50 endpos=5920\n"},
-		step{`STREAM FILE "hello" "" 1073741824`, "200 result=0 endpos=16000\n"},
+		step{`STREAM FILE "hello" "12" 1073741824`, "200 result=50 endpos=16000\n"},
 		step{`SAY NUMBER -7 "*#"`, "200 result=42\n"},
 		step{`SAY DIGITS "0123" ""`, "200 result=0\n"},
 		step{`WAIT FOR DIGIT 250`, "200 result=35\n"},
@@ -128,8 +128,8 @@ func TestCommands(t *testing.T) {
 	ok(s.Answer())
 	played(Played{Position: 16000})(s.StreamFile("hello", "12", 0, 0))
 	played(Played{Key: "2", Position: 5920})(s.StreamFile("hello", "12", 800, 0))
-	if d, err := s.Length("hello"); d != 2*time.Second || err != nil {
-		t.Errorf("length %v %v", d, err)
+	if d, key, err := s.Length("hello", "12"); d != 2*time.Second || key != "2" || err != nil {
+		t.Errorf("length %v %q %v", d, key, err)
 	}
 	key("*")(s.SayNumber(-7, "*#"))
 	key("")(s.SayDigits("0123", ""))
@@ -241,7 +241,7 @@ func TestFailuresAreErrors(t *testing.T) {
 		{"missing file", func(s *Session) error { _, err := s.StreamFile("x", "", 0, 0); return err }, []step{{`STREAM FILE "x" "" 0`, "200 result=-1 endpos=0\n"}, status(alive)}, ErrFailed},
 		{"hang-up in a file", func(s *Session) error { _, err := s.StreamFile("x", "", 0, 0); return err }, []step{{`STREAM FILE "x" "" 0`, "200 result=-1 endpos=880\n"}, status(gone)}, ErrHangup},
 		{"closed in a file", func(s *Session) error { _, err := s.StreamFile("x", "", 0, 0); return err }, []step{{`STREAM FILE "x" "" 0`, "200 result=-1 endpos=880\n"}}, ErrHangup},
-		{"missing file measured", func(s *Session) error { _, err := s.Length("x"); return err }, []step{{`STREAM FILE "x" "" 1073741824`, "200 result=-1 endpos=1073741824\n"}, status(alive)}, ErrFailed},
+		{"missing file measured", func(s *Session) error { _, _, err := s.Length("x", ""); return err }, []step{{`STREAM FILE "x" "" 1073741824`, "200 result=-1 endpos=1073741824\n"}, status(alive)}, ErrFailed},
 		{"answer", func(s *Session) error { return s.Answer() }, []step{{"ANSWER", "200 result=-1\n"}, status(gone)}, ErrHangup},
 		{"digit", func(s *Session) error { _, err := s.WaitForDigit(time.Second); return err }, []step{{"WAIT FOR DIGIT 1000", "200 result=-1\n"}, status(gone)}, ErrHangup},
 		{"no such application", func(s *Session) error { return s.Exec("Nope", "", 0) }, []step{{`EXEC Nope ""`, "200 result=-2\n"}}, ErrNoApp},
