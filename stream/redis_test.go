@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
 	"markaz/asterisk/testbed/redisbed"
 )
 
@@ -96,4 +98,8 @@ func streamIDs(t testing.TB, addr string) []string {
 
 func allSent(l *Log) func() bool {
 	return func() bool { st := l.Stats(); return st.RedisUp && st.Unsent == 0 }
+}
+
+func xadd(stream string, fields ...any) *redis.XAddArgs {
+	return &redis.XAddArgs{Stream: stream, Values: fields}
 }
