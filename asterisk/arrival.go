@@ -47,7 +47,7 @@ func ownMedia(channel string) bool {
 func (s *Switch) enter(id string, at time.Time, up bool) {
 	made := false
 	s.legs.with(id, func(l *leg) {
-		if l.stage == present {
+		if l.stage == present || l.stage == arriving {
 			return // told twice: by reconciling and by the event that waited meanwhile
 		}
 		l.stage, l.holder = present, nil

@@ -18,31 +18,45 @@ func bridgeLane(id string) string { return "bridge/" + id }
 func (s *Switch) bridgeName() string { return "markaz/" + s.ari.App() }
 
 // bridge has a conversation made in its own lane, and each leg join it in the
-// leg's lane, after all that was asked of the leg before.
+// leg's lane, after all that was asked of the leg before. The conversation's
+// lane waits for them: Asterisk sends the events of a bridge, such as that it is
+// being recorded, only when a channel of the application is in it.
 func (s *Switch) bridge(a call.Bridge) {
 	made, failed := make(chan struct{}), false
-	ok := s.inLane(bridgeLane(a.ID), a, func(ctx context.Context) error {
-		defer close(made)
-		err := s.ari.CreateBridge(ctx, a.ID, s.bridgeName())
-		failed = err != nil
-		return err
-	})
-	if !ok {
-		return
-	}
+	joined := make(chan struct{}, len(a.Legs))
+	joins := 0
 	for _, id := range a.Legs {
 		one := call.Bridge{Call: a.Call, ID: a.ID, Legs: []string{id}}
-		s.inLane(id, one, func(ctx context.Context) error {
-			select {
-			case <-made:
-			case <-ctx.Done():
-				return ctx.Err()
-			}
-			if failed {
+		if s.inLane(id, one, func(ctx context.Context) error {
+			defer func() { joined <- struct{}{} }()
+			if wait(ctx, made); failed || ctx.Err() != nil {
 				return nil // and told already
 			}
 			return s.join(ctx, a.ID, id)
-		})
+		}) {
+			joins++
+		}
+	}
+	ok := s.inLane(bridgeLane(a.ID), a, func(ctx context.Context) error {
+		err := s.ari.CreateBridge(ctx, a.ID, s.bridgeName())
+		failed = err != nil
+		close(made)
+		for range joins {
+			wait(ctx, joined)
+		}
+		return err
+	})
+	if !ok {
+		failed = true
+		close(made)
+	}
+}
+
+// wait returns when there is something to receive, or ctx has ended.
+func wait(ctx context.Context, signal <-chan struct{}) {
+	select {
+	case <-signal:
+	case <-ctx.Done():
 	}
 }
 

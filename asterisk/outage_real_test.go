@@ -66,6 +66,36 @@ func TestABlackHoleIsNoticed(t *testing.T) {
 	r.await(call.SwitchSynced, nil)
 }
 
+func TestACallerWhoCameInABlackHoleIsFound(t *testing.T) {
+	var p *proxy
+	r := newRig(t, through(t, &p), func(cfg *asterisk.Config, _ *testbed.Asterisk) { cfg.ARI.Heartbeat = 300 * time.Millisecond })
+	p.swallow(true)
+	talk, err := testbed.NewCaller(t, r.bed).Dial(r.ctx, "02112345678", testbed.From("Ali", "09121234567"))
+	check(t, err)
+	r.await(call.SwitchLost, nil)
+	p.cut()
+	p.swallow(false)
+	r.await(call.SwitchSynced, nil)
+	started := r.await(call.CallStarted, nil)
+	same(t, "to", started.To, "02112345678")
+	same(t, "from", started.From, "09121234567")
+	r.do(call.Lease{Leg: started.Leg}, call.Answer{Leg: started.Leg})
+	check(t, talk.WaitAnswer(r.ctx))
+	check(t, talk.Hangup(r.ctx))
+	r.await(call.LegEnded, of(started.Leg))
+	same(t, "starts", len(r.all(call.CallStarted)), 1)
+}
+
+func TestAFrozenAsteriskIsNoticed(t *testing.T) {
+	r := newRig(t)
+	_, started := r.caller()
+	check(t, r.bed.Freeze())
+	r.await(call.SwitchLost, nil)
+	check(t, r.bed.Continue())
+	r.await(call.LegFound, of(started.Leg))
+	r.await(call.SwitchSynced, nil)
+}
+
 func TestAnAsteriskThatCrashesAndComesBack(t *testing.T) {
 	r := newRig(t)
 	_, _, started, leg := r.talking()

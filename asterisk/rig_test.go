@@ -40,6 +40,8 @@ type desk struct {
 	err  error // of Run, once done
 	stop context.CancelFunc
 
+	react func(call.Event) // if set, is given each event
+
 	mu     sync.Mutex
 	events []call.Event
 	news   chan struct{} // closed at the next event
@@ -58,6 +60,7 @@ func newRigFor(t *testing.T, entry string, change ...func(*asterisk.Config, *tes
 	bed := testbed.StartT(t, testbed.Options{
 		Files:        map[string]string{"extensions.conf": ""},
 		TrunkContext: entry,
+		Robots:       4,
 		Modules:      []string{"chan_bridge_media"}, // makes the Recorder channel of a bridge
 	})
 	var conf strings.Builder
@@ -109,10 +112,14 @@ func open(t *testing.T, cfg asterisk.Config) *desk {
 
 func (d *desk) hear(e call.Event) {
 	d.mu.Lock()
-	defer d.mu.Unlock()
 	d.events = append(d.events, e)
 	close(d.news)
 	d.news = make(chan struct{})
+	react := d.react
+	d.mu.Unlock()
+	if react != nil {
+		react(e)
+	}
 }
 
 // await returns the first event of a kind that fits and has not been awaited

@@ -115,7 +115,7 @@ func usageOf(kind string) usage {
 		"ChannelStateChange", "ChannelDestroyed", "ChannelHangupRequest", "ChannelDtmfReceived",
 		"ChannelHold", "ChannelUnhold",
 		"ChannelEnteredBridge", "ChannelLeftBridge",
-		"BridgeDestroyed", "BridgeBlindTransfer", "BridgeAttendedTransfer",
+		"BridgeBlindTransfer", "BridgeAttendedTransfer",
 		"PlaybackFinished",
 		"RecordingStarted", "RecordingFinished", "RecordingFailed":
 		return used
@@ -135,7 +135,7 @@ func mutedTypes() []string {
 	return []string{
 		"ChannelVarset", "ChannelDialplan", "ChannelCallerId", "ChannelConnectedLine", "ChannelCreated",
 		"ChannelTalkingStarted", "ChannelTalkingFinished", "ChannelToneDetected", "ChannelTransfer",
-		"Dial", "BridgeCreated", "BridgeMerged", "BridgeVideoSourceChanged",
+		"Dial", "BridgeCreated", "BridgeDestroyed", "BridgeMerged", "BridgeVideoSourceChanged",
 		"PlaybackStarted", "PlaybackContinuing",
 		"DeviceStateChanged", "EndpointStateChange", "PeerStatusChange", "ContactStatusChange",
 		"TextMessageReceived", "ApplicationMoveFailed", "ApplicationRegistered", "ApplicationUnregistered",

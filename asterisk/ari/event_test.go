@@ -39,7 +39,7 @@ func TestTheSIPCodeIsRead(t *testing.T) {
 func TestEveryUsedTypeIsDecoded(t *testing.T) {
 	for _, kind := range []string{
 		"StasisStart", "StasisEnd", "ChannelStateChange", "ChannelDestroyed", "ChannelHangupRequest", "ChannelDtmfReceived",
-		"ChannelHold", "ChannelUnhold", "ChannelEnteredBridge", "ChannelLeftBridge", "BridgeDestroyed",
+		"ChannelHold", "ChannelUnhold", "ChannelEnteredBridge", "ChannelLeftBridge",
 		"BridgeBlindTransfer", "BridgeAttendedTransfer", "PlaybackFinished", "RecordingStarted", "RecordingFinished", "RecordingFailed",
 	} {
 		if usageOf(kind) != used {
