@@ -20,6 +20,10 @@ func TestMain(m *testing.M) {
 		appendUntilKilled(dir)
 		return
 	}
+	if ledger := os.Getenv("MARKAZ_STREAM_LEDGER"); ledger != "" {
+		consumeUntilKilled(ledger)
+		return
+	}
 	goleak.VerifyTestMain(m)
 }
 

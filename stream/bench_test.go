@@ -1,0 +1,113 @@
+package stream
+
+import (
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// A call's event as it comes from a busy queue.
+func BenchmarkAppend(b *testing.B) {
+	for _, policy := range []SyncPolicy{SyncInterval, SyncAlways} {
+		b.Run(string(policy), func(b *testing.B) {
+			cfg := testConfig("127.0.0.1:1", b.TempDir())
+			cfg.Spool.SegmentBytes, cfg.Spool.MaxBytes, cfg.Spool.Sync = 8<<20, 64<<30, policy
+			l, err := Open(cfg, quiet())
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer l.Close()
+			runLog(b, l)
+			e := event(1)
+			b.ReportAllocs()
+			for b.Loop() {
+				if err := l.Append(e); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.SetBytes(int64(len(encoded(b, e))))
+		})
+	}
+}
+
+func BenchmarkEncode(b *testing.B) {
+	e, buf := event(1), []byte(nil)
+	b.ReportAllocs()
+	for b.Loop() {
+		buf, _ = appendJSON(buf[:0], &e)
+	}
+}
+
+// BenchmarkThroughRedis appends events and waits until Redis has them, and
+// beside it lets redis-benchmark add as many of the same size to the same
+// server, one connection, pipelines of as many as our batches have. The metric
+// ratio is ours against theirs.
+func BenchmarkThroughRedis(b *testing.B) {
+	tool, err := exec.LookPath("redis-benchmark")
+	if err != nil {
+		if os.Getenv("REQUIRE_REAL") != "" {
+			b.Fatal(err)
+		}
+		b.Skip("redis-benchmark is not installed")
+	}
+	for _, fsync := range []string{"everysec", "always"} {
+		b.Run(fsync, func(b *testing.B) {
+			const n = 100_000
+			server := startRedis(b, fsync)
+			l := openLog(b, server.Addr(), b.TempDir())
+			defer runLog(b, l)()
+			rdb := connect(b, server.Addr()).rdb
+			e := event(1)
+			raw, err := appendJSON(nil, &e)
+			if err != nil {
+				b.Fatal(err)
+			}
+			var ours, theirs float64
+			rounds := 0
+			for b.Loop() {
+				begun := time.Now()
+				for i := range n {
+					if err := l.Append(event(i)); err != nil {
+						b.Fatal(err)
+					}
+				}
+				eventually(b, "all is sent", allSent(l))
+				ours += n / time.Since(begun).Seconds()
+				theirs += redisBenchmark(b, tool, server.Addr(), n, string(raw))
+				rounds++
+				if err := rdb.Del(b.Context(), "markaz:events", "bench").Err(); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(ours/float64(rounds), "events/s")
+			b.ReportMetric(theirs/float64(rounds), "xadd/s")
+			b.ReportMetric(ours/theirs, "ratio")
+			b.ReportMetric(0, "ns/op")
+		})
+	}
+}
+
+// redisBenchmark runs redis-benchmark with the four fields that our entries
+// have and returns its entries per second.
+func redisBenchmark(b *testing.B, tool, addr string, n int, json string) float64 {
+	b.Helper()
+	host, port, _ := strings.Cut(addr, ":")
+	e := event(1)
+	out, err := exec.Command(tool, "-h", host, "-p", port, "-n", strconv.Itoa(n), "-c", "1", "-P", strconv.Itoa(batchEvents), "--csv",
+		"XADD", "bench", "*", "i", e.ID, "k", string(e.Kind), "c", e.Call, "e", json).Output()
+	if err != nil {
+		b.Fatal(err)
+	}
+	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
+	last := lines[len(lines)-1] // "command","rps",...
+	at := strings.LastIndex(last, `}","`)
+	fields := strings.Split(strings.Trim(last[at+3:], `"`), `","`)
+	rps, err := strconv.ParseFloat(strings.Trim(fields[0], `,"`), 64)
+	if err != nil {
+		b.Fatalf("%v in %q", err, last)
+	}
+	return rps
+}
