@@ -76,3 +76,20 @@ func TestRobotsLetGoOfCancelledCalls(t *testing.T) {
 		}
 	})
 }
+
+func TestRobotsHangUp(t *testing.T) {
+	bed := StartT(t, Options{Robots: 3, Files: map[string]string{"extensions.conf": loadMenu}, Queues: map[string][]string{"desk": robots(3)}})
+	agents, err := bed.StartRobots(Robots{Talk: 700 * time.Millisecond})
+	check(t, err)
+	report, err := bed.RunLoad(t.Context(), Load{Number: "301", Calls: 6, Rate: 20, UntilBye: true, Limit: 20 * time.Second})
+	check(t, err)
+	if report.OK != 6 || report.Failed != 0 {
+		t.Errorf("callers: %+v", report)
+	}
+	bed.NothingLeft(t)
+	taken, err := agents.Stop()
+	check(t, err)
+	if taken.OK != 6 || taken.Failed != 0 {
+		t.Errorf("robots: %+v", taken)
+	}
+}

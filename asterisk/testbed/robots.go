@@ -2,14 +2,16 @@ package testbed
 
 import (
 	"strings"
+	"syscall"
 	"time"
 )
 
 // Robots are agents played by SIPp: they take any number of calls, ring for
-// Ring, answer, and speak until the other side hangs up. On a bed with
-// Options.Robots they are the extensions 901, 902, … without registration.
+// Ring, answer, and speak for Talk or until the other side hangs up. On a bed
+// with Options.Robots they are the extensions 901, 902, … without registration.
 type Robots struct {
 	Ring   time.Duration
+	Talk   time.Duration // after which they hang up; default never
 	AtOnce int           // calls that need RTP ports at a time; default 50
 	Limit  time.Duration // they stop by themselves after this; default five minutes
 
@@ -36,10 +38,15 @@ func (a *Asterisk) StartRobots(r Robots) (*Robots, error) {
 	return &r, nil
 }
 
-// Stop ends the robots and says how many calls they had.
+// Stop ends the robots and says how many calls they had. One whose end is on
+// the wire still is waited for a moment.
 func (r *Robots) Stop() (Report, error) {
 	defer r.run.close()
-	// SIPp writes its statistics once more on SIGTERM.
-	r.run.process.Stop(2 * time.Second)
+	_ = r.run.process.Signal(syscall.SIGUSR1) // no new calls; it fails when SIPp has ended by its limit
+	select {
+	case <-r.run.process.Done():
+	case <-time.After(time.Second):
+	}
+	r.run.process.Stop(2 * time.Second) // on SIGTERM it writes its statistics once more
 	return r.run.report()
 }
