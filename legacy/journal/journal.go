@@ -61,7 +61,6 @@ type Journal struct {
 	segments []segment
 	next     uint64
 	last     time.Time
-	bytes    int64 // of the current file
 	buf      []byte
 	worked   uint64 // up to here all is worked off
 	written  chan struct{}
