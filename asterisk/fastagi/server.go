@@ -215,8 +215,9 @@ func (s *Server) drain(stop context.CancelFunc) {
 		return
 	case <-late.C:
 	}
-	_, open := d.counts()
-	s.Log.Warn("FastAGI sessions cut off at shutdown", "sessions", open)
+	if _, open := d.counts(); open > 0 {
+		s.Log.Warn("FastAGI sessions cut off at shutdown", "sessions", open)
+	}
 	stop()
 	d.clear()
 	<-done
