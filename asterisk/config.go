@@ -26,6 +26,10 @@ type Config struct {
 	// dialplan takes the call back.
 	Lease time.Duration `yaml:"lease"`
 
+	// Sounds is Asterisk's folder of sounds, if it can be read from here: then
+	// it is known how long a prompt lasts before it is first played.
+	Sounds string `yaml:"sounds"`
+
 	// Mailbox is how many actions of one leg may wait to be done; one more is
 	// refused with an event.
 	Mailbox int `yaml:"mailbox"`
@@ -40,6 +44,7 @@ func DefaultConfig() Config {
 		ExtensionEndpoint: "PJSIP/{address}",
 		TrunkEndpoint:     "PJSIP/{number}@{trunk}",
 		Lease:             10 * time.Second,
+		Sounds:            "/var/lib/asterisk/sounds",
 		Mailbox:           64,
 	}
 }

@@ -2,7 +2,6 @@ package asterisk
 
 import (
 	"context"
-	"strconv"
 	"time"
 
 	"markaz/asterisk/ari"
@@ -57,17 +56,6 @@ func (s *Switch) letGo(ended call.Event) {
 	if s.legs.remove(ended.Leg) != nil {
 		s.emit(ended)
 	}
-}
-
-// setLease starts the dead-man's switch of a leg in Stasis anew (on) or lifts
-// it. A leg in FastAGI does that over its session: REST sets no variables of
-// channels that are not in Stasis.
-func (s *Switch) setLease(ctx context.Context, leg string, on bool) error {
-	seconds := 0
-	if on {
-		seconds = int(s.cfg.Lease / time.Second)
-	}
-	return s.ari.SetVariable(ctx, leg, "TIMEOUT(absolute)", strconv.Itoa(seconds))
 }
 
 // expect waits for a leg that is on its way into Stasis, where it cannot come

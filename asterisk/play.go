@@ -64,6 +64,9 @@ func (s *Switch) play(ctx context.Context, a call.Play) error {
 	if err != nil {
 		return err
 	}
+	if err := s.cover(ctx, a); err != nil && !ari.Gone(err) {
+		s.log.Warn("lease not made longer for a prompt", "leg", a.Leg, "err", err)
+	}
 	p := &playing{barge: a.Barge, media: media, posting: true}
 	if !s.legs.with(a.Leg, func(l *leg) { l.plays[a.ID] = p }) {
 		return errors.New("the leg is gone")
@@ -159,9 +162,12 @@ func (s *Switch) concludePlay(id, play string, at time.Time) {
 			e.Text = "cannot play " + p.failed
 		}
 	})
-	if of != nil {
-		s.tell(of, at, e)
+	if of == nil {
+		return
 	}
+	s.tell(of, at, e)
+	s.uncover(id)
+	s.rememberLater(id)
 }
 
 // digit reports a key and stops what it barges in on.

@@ -2,6 +2,7 @@ package asterisk
 
 import (
 	"sync"
+	"time"
 
 	"markaz/asterisk/ari"
 	"markaz/call"
@@ -43,10 +44,12 @@ type leg struct {
 	gone    chan struct{} // closed when it has ended
 	early   []ari.Event   // what happened while it was arriving
 
-	answered bool
-	bridge   string // the bridge it is in
-	plays    map[string]*playing
-	ending   ending
+	answered  bool
+	bridge    string    // the bridge it is in
+	leaseEnds time.Time // zero while the dead-man's switch is off
+	state     string    // to be remembered when nothing plays any more
+	plays     map[string]*playing
+	ending    ending
 }
 
 func newLeg(id, callID string, w who, st stage) *leg {

@@ -32,11 +32,12 @@ type Switch struct {
 	chance     io.Reader
 	chanceLock sync.Mutex
 
-	ari   *ari.Client
-	agi   *fastagi.Server
-	legs  *registry
-	lanes *lanes
-	stats *stats
+	lengths soundLengths
+	ari     *ari.Client
+	agi     *fastagi.Server
+	legs    *registry
+	lanes   *lanes
+	stats   *stats
 
 	// syncing is held by reconciling while it tells what it has found, and
 	// shared by whoever announces a new call: SwitchSynced says that every

@@ -80,12 +80,12 @@ func (a *App) walked(out *call.Out, s *session, state ivr.State, o call.Out, cho
 	moved := state.Menu != s.menu.Menu || state.Message != s.menu.Message
 	s.menu, s.lang = state, state.Lang
 	s.up = s.up || !state.Over() // menus and messages answer the leg
-	out.Merge(o)
-	switch {
-	case choice != nil:
-		a.chosen(out, s, *choice)
-	case moved && !state.Over():
+	if moved && !state.Over() {
 		a.keep(out, s)
+	}
+	out.Merge(o)
+	if choice != nil {
+		a.chosen(out, s, *choice)
 	}
 }
 

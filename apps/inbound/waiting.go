@@ -111,9 +111,9 @@ func (a *App) tell(out *call.Out, s *session, d queue.Announce) {
 		return
 	}
 	a.quiet(out, s)
+	a.keep(out, s)
 	s.play = s.id("p")
 	out.Do(call.Play{Leg: s.leg, ID: s.play, Prompts: prompts, Lang: s.lang})
-	a.keep(out, s)
 }
 
 // minutes is the far end of an estimate: better a shorter wait than was told.
