@@ -66,6 +66,7 @@ func (s *Switch) join(ctx context.Context, bridge, id string) error {
 	if in == bridge {
 		return nil // Asterisk would take the leg out and put it back, audibly
 	}
+	s.hush(ctx, id)
 	err := s.ari.AddChannel(ctx, bridge, id)
 	if ari.Gone(err) { // removed because it was empty for a moment
 		if err = s.ari.CreateBridge(ctx, bridge, s.bridgeName()); err == nil {

@@ -137,3 +137,32 @@ func TestCallerAndAgentTalkAndAreRecorded(t *testing.T) {
 	check(t, r.sw.DeleteRecording(r.ctx, id))
 	r.bed.NothingLeft(t)
 }
+
+// Ensure that talk does not wait for a prompt to end.
+func TestABridgeCutsAPromptShort(t *testing.T) {
+	r := newRig(t)
+	_, err := r.bed.Prompt("long", 8)
+	check(t, err)
+	phone := r.agent("101", testbed.Answer)
+	caller, started := r.caller()
+	a := ring(started.Call, "101")
+	r.do(call.Play{Leg: started.Leg, ID: "p", Prompts: []call.Prompt{{Kind: call.Sound, Value: "long"}}}, a)
+	r.await(call.LegAnswered, of(a.Leg))
+	began := time.Now()
+	r.do(call.Bridge{Call: started.Call, ID: started.Call, Legs: []string{started.Leg, a.Leg}})
+	same(t, "prompt", r.await(call.PlayDone, nil).Reason, "stopped")
+	agent, err := phone.NextCall(r.ctx)
+	check(t, err)
+	agent.Speak()
+	check(t, caller.WaitHears(r.ctx, phone.Voice))
+	if took := time.Since(began); took > 2*time.Second {
+		t.Errorf("talk after %v", took)
+	}
+
+	r.do(call.Unbridge{ID: started.Call, Leg: started.Leg})
+	r.await(call.LegLeft, of(started.Leg))
+	fallback := r.bed.Tone(t, "fallback")
+	r.do(call.Play{Leg: started.Leg, ID: "q", Prompts: []call.Prompt{{Kind: call.Sound, Value: "long"}}}, call.Release{Leg: started.Leg})
+	check(t, caller.WaitHears(r.ctx, fallback))
+	same(t, "failures", len(r.all(call.ActionFailed)), 0)
+}

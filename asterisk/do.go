@@ -168,8 +168,20 @@ func (s *Switch) handover(a call.Handover) {
 	s.failed(a, "too many actions wait for this leg")
 }
 
+// hush stops what a leg hears. A channel that plays does nothing else: asked to
+// join a bridge, or to set a variable, it lets us wait until the sound is over
+// (Asterisk 22 and 16).
+func (s *Switch) hush(ctx context.Context, id string) {
+	for _, p := range s.legs.plays() {
+		if p.leg == id {
+			s.stopPlay(ctx, id, p.play)
+		}
+	}
+}
+
 // release gives a leg back to the dialplan, which reads why in MARKAZ_DONE.
 func (s *Switch) release(ctx context.Context, a call.Release) error {
+	s.hush(ctx, a.Leg)
 	if err := s.ari.SetVariable(ctx, a.Leg, dialplan.VarDest, a.Destination); err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package asterisk_test
 
 import (
 	"fmt"
+	"syscall"
 	"testing"
 	"time"
 
@@ -24,10 +25,11 @@ func TestManyCallsAtOnce(t *testing.T) {
 			r.react = r.connect
 			r.mu.Unlock()
 			const calls = 40
-			began := time.Now()
+			began, ours, theirs := time.Now(), ownCPU(t), asteriskCPU(r)
 			report, err := r.bed.RunLoad(r.ctx, testbed.Load{Number: "02112345678", Calls: calls, Rate: 15, UntilBye: true, Limit: 40 * time.Second})
 			check(t, err)
 			took := time.Since(began)
+			ours, theirs = (ownCPU(t)-ours)/calls, (asteriskCPU(r)-theirs)/calls
 			if report.OK != calls || report.Failed != 0 {
 				t.Errorf("callers: %d well, %d failed\n%s", report.OK, report.Failed, report.Errors)
 			}
@@ -46,10 +48,23 @@ func TestManyCallsAtOnce(t *testing.T) {
 			_, err = robots.Stop()
 			check(t, err)
 			r.bed.NothingLeft(t)
-			t.Logf("%d calls in %v, answered after p50 %v p99 %v; commands: %s", calls, took.Round(time.Millisecond),
-				report.Percentile(50), report.Percentile(99), r.commands())
+			t.Logf("%d calls in %v, answered after p50 %v p99 %v; CPU of a call: %v ours, %v Asterisk's; commands: %s", calls,
+				took.Round(time.Millisecond), report.Percentile(50), report.Percentile(99), ours, theirs, r.commands())
 		})
 	}
+}
+
+// ownCPU is what this process has used; the phones are other processes.
+func ownCPU(t *testing.T) time.Duration {
+	var u syscall.Rusage
+	check(t, syscall.Getrusage(syscall.RUSAGE_SELF, &u))
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+func asteriskCPU(r *rig) time.Duration {
+	used, err := r.bed.Process().CPU()
+	check(r.t, err)
+	return used
 }
 
 // connect plays to each caller, rings a robot, joins and records the two, and

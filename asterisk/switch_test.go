@@ -19,9 +19,7 @@ import (
 // bench is a Switch whose Asterisk is a handler of the test, without events.
 type bench struct {
 	*Switch
-	mu     sync.Mutex
-	events []call.Event
-	got    chan call.Event
+	got chan call.Event
 }
 
 func newBench(t *testing.T, asterisk http.HandlerFunc) *bench {
