@@ -19,6 +19,8 @@ import (
 type Voice interface {
 	Position(lang string, n int) []call.Prompt
 	Wait(lang string, minutes int) []call.Prompt
+	// Kept tells that the place is kept, when there is nothing better to say.
+	Kept(lang string) []call.Prompt
 }
 
 // App is the application. It is not for use by several goroutines.

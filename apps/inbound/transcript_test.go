@@ -36,6 +36,8 @@ func (voice) Wait(_ string, n int) []call.Prompt {
 	return []call.Prompt{{Kind: call.Sound, Value: "wait-" + strconv.Itoa(n)}}
 }
 
+func (voice) Kept(string) []call.Prompt { return []call.Prompt{{Kind: call.Sound, Value: "kept"}} }
+
 type noSpeech struct{}
 
 func (noSpeech) Text(string, string) (string, bool) { return "said", true }

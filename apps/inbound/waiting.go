@@ -107,6 +107,9 @@ func (a *App) tell(out *call.Out, s *session, d queue.Announce) {
 	if m := minutes(d.Wait); m > 0 {
 		prompts = append(prompts, a.voice.Wait(s.lang, m)...)
 	}
+	if len(prompts) == 0 && d.OnRequest {
+		prompts = a.voice.Kept(s.lang)
+	}
 	if len(prompts) == 0 {
 		return
 	}

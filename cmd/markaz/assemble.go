@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"net"
 	"os"
@@ -20,6 +21,7 @@ import (
 	"markaz/apps/inbound"
 	"markaz/apps/recording"
 	"markaz/asterisk"
+	"markaz/asterisk/ari"
 	"markaz/call"
 	"markaz/ivr"
 	"markaz/ivr/prompt"
@@ -198,6 +200,9 @@ type recordings struct{ s *server }
 // Fetch implements recorder.Source.
 func (r recordings) Fetch(ctx context.Context, id string, w io.Writer) error {
 	_, err := r.s.sw.FetchRecording(ctx, id, w)
+	if ari.Gone(err) {
+		return fmt.Errorf("%w: %w", fs.ErrNotExist, err)
+	}
 	return err
 }
 

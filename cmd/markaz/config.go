@@ -95,8 +95,18 @@ func (c *config) complete() {
 	in(&c.Stream.Spool.Dir, "spool")
 	in(&c.Prompts.Dir, "prompts")
 	in(&c.Recorder.Dir, "recordings")
+	c.recordQueues()
 	if c.Dialplan.AGI == "" {
 		c.Dialplan.AGI = c.Asterisk.AGI.Listen
+	}
+}
+
+// recordQueues turns the switch of a queue into a rule of the recorder.
+func (c *config) recordQueues() {
+	for _, q := range c.Floor.Queues {
+		if q.Record {
+			c.Recorder.Policy.Rules = append(c.Recorder.Policy.Rules, recorder.Rule{Queue: q.Name})
+		}
 	}
 }
 

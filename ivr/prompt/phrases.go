@@ -51,6 +51,19 @@ func (s *Store) Wait(language string, minutes int) []call.Prompt {
 	return number(minutes)
 }
 
+// Kept is what a caller hears who asks for his place when nothing can be said
+// of it: that he is not forgotten.
+func (s *Store) Kept(language string) []call.Prompt {
+	p, ok := s.sentence(language, keptKey, 0)
+	if !ok {
+		return nil
+	}
+	return p
+}
+
+// keptKey is the sentence of Kept.
+const keptKey = "spoken.hold"
+
 // PreparePhrases makes the sentences for Position and Wait in all languages,
 // those that callers need most first. It takes one speech program at a time
 // and is meant to run beside everything else; it returns when all are made, on
@@ -81,7 +94,7 @@ type phrase struct {
 
 // phrases lists the sentences of a queue, the likely ones first.
 func phrases() []phrase {
-	list := []phrase{{waitKey(0), 0}}
+	list := []phrase{{keptKey, 0}, {waitKey(0), 0}}
 	for n := 1; n <= max(MostPositions, MostMinutes); n++ {
 		if n <= MostPositions {
 			list = append(list, phrase{"spoken.position", n})
