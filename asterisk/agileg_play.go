@@ -168,7 +168,7 @@ func (l *agiLeg) measure(file, barge string) (time.Duration, error) {
 	if err != nil {
 		return 0, err
 	}
-	l.desk.lengths.put(l.spoken, file, length, l.desk.now())
+	l.desk.lengths.put(l.spoken, file, length, l.desk.now().Add(lengthsKept))
 	if key != "" && l.barged(key, barge) {
 		return 0, errStopped
 	}
@@ -181,8 +181,8 @@ func (l *agiLeg) barged(key, barge string) bool {
 	return strings.Contains(barge, key)
 }
 
-// soundLengths remembers how long sound files are, for a minute: by then a
-// file may have been replaced.
+// soundLengths remembers how long sound files are, for a while: by then a file
+// may have been replaced.
 type soundLengths struct {
 	mu    sync.Mutex
 	known map[[2]string]soundLength
@@ -205,11 +205,11 @@ func (s *soundLengths) get(language, file string, now time.Time) (time.Duration,
 	return known.length, ok && now.Before(known.until)
 }
 
-func (s *soundLengths) put(language, file string, length time.Duration, now time.Time) {
+func (s *soundLengths) put(language, file string, length time.Duration, until time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.known == nil || len(s.known) >= lengthsMost {
 		s.known = map[[2]string]soundLength{}
 	}
-	s.known[[2]string{language, file}] = soundLength{length, now.Add(lengthsKept)}
+	s.known[[2]string{language, file}] = soundLength{length, until}
 }

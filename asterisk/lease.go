@@ -39,7 +39,7 @@ func (s *Switch) setLease(ctx context.Context, id string, on bool) error {
 }
 
 func (s *Switch) setTimeout(ctx context.Context, id string, d time.Duration) error {
-	return s.ari.SetVariable(ctx, id, timeoutVariable, strconv.Itoa(int((d+time.Second-1)/time.Second)))
+	return s.ari.SetVariable(ctx, id, timeoutVariable, strconv.FormatFloat(d.Seconds(), 'f', 1, 64))
 }
 
 // cover makes the lease last through a Play, and half of itself after it.
@@ -74,6 +74,7 @@ func (s *Switch) uncover(id string) {
 const (
 	unknownSound = 30 * time.Second
 	perDigit     = 2 * time.Second // of a number or of single digits
+	learntKept   = time.Hour
 )
 
 // lengthOf adds up what is to be heard.
@@ -86,33 +87,39 @@ func (s *Switch) lengthOf(a call.Play) time.Duration {
 		}
 		length, ok := s.lengths.get(a.Lang, p.Value, s.now())
 		if !ok {
-			if length, ok = s.fileLength(a.Lang, p.Value); !ok {
-				length = unknownSound
-			}
-			s.lengths.put(a.Lang, p.Value, length, s.now())
+			length = s.fileLength(a.Lang, p.Value)
 		}
 		sum += length
 	}
 	return sum
 }
 
+// learn remembers how long a sound lasted that was heard to its end.
+func (s *Switch) learn(lang, medium string, length time.Duration) {
+	if file, ok := strings.CutPrefix(medium, string(call.Sound)+":"); ok && length > 0 {
+		s.lengths.put(lang, file, length, s.now().Add(learntKept))
+	}
+}
+
 // fileLength looks at the sound itself where it is on this machine.
-func (s *Switch) fileLength(lang, file string) (time.Duration, bool) {
+func (s *Switch) fileLength(lang, file string) time.Duration {
 	paths := []string{file}
 	if !strings.HasPrefix(file, "/") {
 		if s.cfg.Sounds == "" {
-			return 0, false
+			return unknownSound
 		}
 		paths = []string{filepath.Join(s.cfg.Sounds, lang, file), filepath.Join(s.cfg.Sounds, file), filepath.Join(s.cfg.Sounds, "en", file)}
 	}
 	for _, path := range paths {
 		for _, f := range soundFormats() {
 			if info, err := os.Stat(path + f.ext); err == nil && info.Mode().IsRegular() {
-				return time.Duration(float64(info.Size()) / f.rate * float64(time.Second)), true
+				length := time.Duration(float64(info.Size()) / f.rate * float64(time.Second))
+				s.lengths.put(lang, file, length, s.now().Add(lengthsKept))
+				return length
 			}
 		}
 	}
-	return 0, false
+	return unknownSound
 }
 
 type soundFormat struct {

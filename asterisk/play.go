@@ -20,8 +20,10 @@ import (
 // within a list.
 type playing struct {
 	barge   string
+	lang    string
 	media   []string
-	posting bool // prompts are still being queued
+	since   time.Time // when the prompt began that is heard now, as far as is known
+	posting bool      // prompts are still being queued
 	posted  int
 	ended   int
 	stopped bool
@@ -67,7 +69,7 @@ func (s *Switch) play(ctx context.Context, a call.Play) error {
 	if err := s.cover(ctx, a); err != nil && !ari.Gone(err) {
 		s.log.Warn("lease not made longer for a prompt", "leg", a.Leg, "err", err)
 	}
-	p := &playing{barge: a.Barge, media: media, posting: true}
+	p := &playing{barge: a.Barge, lang: a.Lang, media: media, since: s.now(), posting: true}
 	if !s.legs.with(a.Leg, func(l *leg) { l.plays[a.ID] = p }) {
 		return errors.New("the leg is gone")
 	}
@@ -125,13 +127,17 @@ func (s *Switch) playbackFinished(e ari.Event, b *lib.PlaybackFinished) {
 	if !isChannel {
 		return
 	}
-	play, _ := playOf(b.Playback.ID)
+	play, i := playOf(b.Playback.ID)
 	s.legs.with(id, func(l *leg) {
 		p := l.plays[play]
 		if p == nil {
 			return
 		}
 		p.ended++
+		if b.Playback.State == "done" && !p.stopped && i < len(p.media) {
+			s.learn(p.lang, p.media[i], e.At.Sub(p.since))
+		}
+		p.since = e.At
 		switch {
 		case b.Playback.State != "failed" || p.failed != "":
 		case l.ending.seen || l.ending.asked:
