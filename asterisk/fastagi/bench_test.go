@@ -9,6 +9,8 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"runtime"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
@@ -55,9 +57,7 @@ func serveOurs() {
 		tell := func(kind call.Kind, text string) {
 			*log = append(*log, call.Event{V: call.Schema, Kind: kind, Leg: c.Request.UniqueID, At: time.Now(), Live: true, Text: text})
 		}
-		if oursScript(c, tell) != nil {
-			fmt.Fprintln(os.Stderr, "script failed:", c.Err())
-		}
+		_ = oursScript(c, tell) // the caller notices when it does not go to the end
 		events.Add(int64(len(*log)))
 		*log = (*log)[:0]
 		last.Put(log)
@@ -133,12 +133,19 @@ func serveBare() {
 	report(addr)
 }
 
-// report tells the address, then the processor time used for each line read,
-// until the parent is gone.
+// report tells the address, then for each word read the processor time or the
+// memory used so far, until the parent is gone.
 func report(addr string) {
 	fmt.Println(addr)
 	in := bufio.NewScanner(os.Stdin)
 	for in.Scan() {
+		if in.Text() == "memory" {
+			debug.FreeOSMemory() // what is in use, and not what the collector has left for later
+			var m runtime.MemStats
+			runtime.ReadMemStats(&m)
+			fmt.Println(m.HeapInuse + m.StackInuse)
+			continue
+		}
 		var ru syscall.Rusage
 		if err := syscall.Getrusage(syscall.RUSAGE_SELF, &ru); err != nil {
 			panic(err)
@@ -188,24 +195,24 @@ func (c *child) line(tb testing.TB) string {
 	return ln
 }
 
-// cpu is the processor time that the child has used so far.
-func (c *child) cpu(tb testing.TB) time.Duration {
+// ask returns what the child has used so far: nanoseconds of "cpu", bytes of
+// "memory".
+func (c *child) ask(tb testing.TB, what string) (n int64) {
 	tb.Helper()
-	if _, err := fmt.Fprintln(c.in); err != nil {
+	if _, err := fmt.Fprintln(c.in, what); err != nil {
 		tb.Fatal(err)
 	}
-	var ns int64
-	if _, err := fmt.Sscan(c.line(tb), &ns); err != nil {
+	if _, err := fmt.Sscan(c.line(tb), &n); err != nil {
 		tb.Fatal(err)
 	}
-	return time.Duration(ns)
+	return n
 }
 
 // round has n sessions played to the end by 32 callers at once, and returns
 // the server's processor time.
 func (c *child) round(tb testing.TB, n int) time.Duration {
 	tb.Helper()
-	before := c.cpu(tb)
+	before := c.ask(tb, "cpu")
 	var left atomic.Int64
 	left.Store(int64(n))
 	var wg sync.WaitGroup
@@ -220,7 +227,7 @@ func (c *child) round(tb testing.TB, n int) time.Duration {
 		})
 	}
 	wg.Wait()
-	return c.cpu(tb) - before
+	return time.Duration(c.ask(tb, "cpu") - before)
 }
 
 // playCall is the part of Asterisk, with fixed answers.
@@ -230,17 +237,24 @@ func playCall(addr string) error {
 		return err
 	}
 	defer conn.Close()
+	return answerUntil(conn, "")
+}
+
+// answerUntil answers the script's commands until one begins with stop.
+func answerUntil(conn net.Conn, stop string) error {
 	if _, err := conn.Write([]byte(header())); err != nil {
 		return err
 	}
 	var buf [512]byte
-	for n := 0; n < 8; n++ {
+	for n := range 8 {
 		k, err := conn.Read(buf[:])
 		if err != nil {
 			return fmt.Errorf("command %d: %w", n+1, err)
 		}
 		reply := "200 result=1\n"
 		switch cmd := string(buf[:k]); {
+		case stop != "" && strings.HasPrefix(cmd, stop):
+			return nil
 		case strings.HasPrefix(cmd, "ANSWER"):
 			reply = "200 result=0\n"
 		case strings.HasPrefix(cmd, "GET"):
@@ -288,4 +302,36 @@ func BenchmarkSessions(b *testing.B) {
 	b.ReportMetric(total/bareTime.Seconds(), "bare-sessions/cpu-s")
 	b.ReportMetric(ratios[len(ratios)/2], "ratio")
 	b.ReportMetric(0, "ns/op")
+}
+
+// BenchmarkIdle holds 2,000 callers whom both servers wait for to press a key,
+// and compares heap and stacks for each.
+func BenchmarkIdle(b *testing.B) {
+	const limit = 16 << 10
+	for b.Loop() {
+		ours := startChild(b, "ours").idle(b, 2000)
+		b.ReportMetric(ours, "B/session")
+		b.ReportMetric(startChild(b, "bare").idle(b, 2000), "bare-B/session")
+		if ours > limit {
+			b.Errorf("%.0f bytes for each session, limit %d", ours, limit)
+		}
+	}
+	b.ReportMetric(0, "ns/op")
+}
+
+// idle returns the bytes that each of n idle sessions takes.
+func (c *child) idle(tb testing.TB, n int) float64 {
+	tb.Helper()
+	before := c.ask(tb, "memory")
+	for range n {
+		conn, err := net.Dial("tcp", c.addr)
+		if err != nil {
+			tb.Fatal(err)
+		}
+		defer conn.Close()
+		if err := answerUntil(conn, "WAIT"); err != nil {
+			tb.Fatal(err)
+		}
+	}
+	return float64(c.ask(tb, "memory")-before) / float64(n)
 }
