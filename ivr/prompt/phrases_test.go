@@ -93,6 +93,9 @@ func TestPreparePhrases(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, l := range []string{"en", "zh"} {
+		if p := s.Kept(l); len(p) != 1 || p[0].Kind != call.Sound {
+			t.Errorf("%s: kept is %v", l, p)
+		}
 		for n := range MostPositions {
 			if p := s.Position(l, n+1); p[0].Kind != call.Sound {
 				t.Errorf("%s: position %d is %v", l, n+1, p)
@@ -111,7 +114,7 @@ func TestPhrasesInOrder(t *testing.T) {
 	if !slices.IsSortedFunc(phrases(), func(a, b phrase) int { return cmp.Compare(a.n, b.n) }) {
 		t.Errorf("phrases = %v", phrases())
 	}
-	if got := len(phrases()); got != MostPositions+MostMinutes+2 {
+	if got := len(phrases()); got != MostPositions+MostMinutes+3 { // less than a minute, more than an hour, and Kept
 		t.Errorf("%d phrases", got)
 	}
 }
