@@ -43,7 +43,7 @@ func (c checkCmd) Run(cmd *cli, con console) error {
 	case wrong > 0:
 		return exit(exitConfig, "%d errors in %s", wrong, cmd.Config)
 	case !c.JSON:
-		fmt.Fprintf(con.out, "%s is in order (%d warnings)\n", cmd.Config, len(found))
+		fmt.Fprintf(con.out, "%s is in order (warnings: %d)\n", cmd.Config, len(found))
 	}
 	return nil
 }
