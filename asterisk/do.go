@@ -106,40 +106,6 @@ func ignoreGone(err error) error {
 	return err
 }
 
-// stateLimit bounds what is remembered on a channel, in bytes.
-const stateLimit = 1024
-
-func (s *Switch) remember(ctx context.Context, a call.Remember) error {
-	if len(a.State) > stateLimit {
-		return errors.New("state is longer than 1 kB")
-	}
-	playing := false
-	s.legs.with(a.Leg, func(l *leg) {
-		if playing = len(l.plays) > 0; playing {
-			l.state = a.State // a variable set now would wait for the end of the playback
-		} else {
-			l.state = ""
-		}
-	})
-	if playing {
-		return nil
-	}
-	return s.ari.SetVariable(ctx, a.Leg, dialplan.VarState, a.State)
-}
-
-// rememberLater writes what could not be written during a playback.
-func (s *Switch) rememberLater(id string) {
-	state := ""
-	s.legs.with(id, func(l *leg) {
-		if len(l.plays) == 0 {
-			state, l.state = l.state, ""
-		}
-	})
-	if state != "" {
-		s.toLeg(call.Remember{Leg: id, State: state})
-	}
-}
-
 // handover sends a leg from FastAGI to Stasis; what is asked of it from now on
 // waits until it is there.
 func (s *Switch) handover(a call.Handover) {

@@ -84,3 +84,45 @@ func TestRememberingDoesNotWaitForAPrompt(t *testing.T) {
 		time.Sleep(20 * time.Millisecond)
 	}
 }
+
+// Ensure that a hang-up in the middle of a prompt leaves nothing to complain of.
+func TestAHangupDuringAPromptIsNoFailure(t *testing.T) {
+	r := newRig(t)
+	long, err := r.bed.Prompt("long", 8)
+	check(t, err)
+	for range 3 {
+		talk, started := r.caller()
+		r.do(
+			call.Lease{Leg: started.Leg, On: true},
+			call.Play{Leg: started.Leg, ID: "p", Prompts: []call.Prompt{{Kind: call.Sound, Value: "long"}}},
+			call.Remember{Leg: started.Leg, State: "x"},
+		)
+		check(t, talk.WaitHears(r.ctx, long))
+		check(t, talk.Hangup(r.ctx))
+		r.await(call.LegEnded, of(started.Leg))
+	}
+	r.bed.NothingLeft(t)
+	same(t, "failures", len(r.all(call.ActionFailed)), 0)
+}
+
+// Ensure that a lease lifted while a prompt plays stays lifted after it.
+func TestALeaseLiftedDuringAPrompt(t *testing.T) {
+	r := newRig(t)
+	prompt, err := r.bed.Prompt("prompt", 2)
+	check(t, err)
+	talk, started := r.caller()
+	r.do(
+		call.Lease{Leg: started.Leg, On: true},
+		call.Play{Leg: started.Leg, ID: "p", Prompts: []call.Prompt{{Kind: call.Sound, Value: "prompt"}}},
+	)
+	check(t, talk.WaitHears(r.ctx, prompt))
+	r.do(call.Lease{Leg: started.Leg}, call.Remember{Leg: started.Leg, State: "x"})
+	r.await(call.PlayDone, nil)
+	select {
+	case <-talk.Ended():
+		t.Error("the lease ran out")
+	case <-time.After(r.cfg.Lease + 3*time.Second):
+	}
+	same(t, "ends", r.count(call.LegEnded, started.Leg), 0)
+	same(t, "failures", len(r.all(call.ActionFailed)), 0)
+}

@@ -172,8 +172,7 @@ func (s *Switch) concludePlay(id, play string, at time.Time) {
 		return
 	}
 	s.tell(of, at, e)
-	s.uncover(id)
-	s.rememberLater(id)
+	s.afterPlay(id)
 }
 
 // digit reports a key and stops what it barges in on.

@@ -73,12 +73,14 @@ func (s *Switch) recordingFailed(e ari.Event, r lib.LiveRecordingData) {
 
 func (s *Switch) tellRecording(e ari.Event, r lib.LiveRecordingData, out call.Event) {
 	t, known := s.legs.taping(r.Name)
-	if !known { // begun by an earlier process
+	if !known { // begun by an earlier process; when it ends its bridge may be empty already
+		id, _, _ := strings.Cut(r.Name, "-")
 		bridge, isBridge := strings.CutPrefix(r.TargetURI, "bridge:")
-		if t.call = s.legs.callIn(bridge); !isBridge || t.call == "" {
+		if _, ours := call.TimeOf(id); !ours || !isBridge {
 			return
 		}
-		s.legs.tape(r.Name, taping{t.call, bridge})
+		t = taping{id, bridge}
+		s.legs.tape(r.Name, t)
 	}
 	out.Call, out.Recording, out.At = t.call, r.Name, e.At
 	s.emit(out)

@@ -47,7 +47,8 @@ type leg struct {
 	answered  bool
 	bridge    string    // the bridge it is in
 	leaseEnds time.Time // zero while the dead-man's switch is off
-	state     string    // to be remembered when nothing plays any more
+	liftLater bool      // when nothing plays any more
+	state     *string   // to be remembered then
 	plays     map[string]*playing
 	ending    ending
 }
@@ -188,18 +189,6 @@ func (r *registry) untape(id string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.recordings, id)
-}
-
-// callIn returns the call whose leg is in a bridge, or "".
-func (r *registry) callIn(bridge string) string {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for _, l := range r.legs {
-		if l.bridge == bridge {
-			return l.call
-		}
-	}
-	return ""
 }
 
 // tapes returns the ids of the recordings under way.
