@@ -24,6 +24,8 @@ type Config struct {
 	// Replays says that a new session may bring lines of the one before again,
 	// as TCP does; a serial line never does.
 	Replays bool
+	// Late says that all records are old, such as those of an imported file.
+	Late bool
 	// Correct adds the measured error of the exchange's clock to its times.
 	Correct bool
 

@@ -112,7 +112,7 @@ func (m *Machine) Record(at time.Time, r *smdr.Record, line []byte) ([]call.Even
 		return nil, Duplicate
 	}
 	m.seen.Add(minute, key)
-	live := !r.HasTime || m.st.Skew.judge(at, moment)
+	live := !m.cfg.Late && (!r.HasTime || m.st.Skew.judge(at, moment))
 	verdict := Taken
 	rec := m.read(r, moment, live, key)
 	switch r.Kind {

@@ -246,6 +246,13 @@ func (j *Journal) sync() error {
 	return nil
 }
 
+// Last is the index of the latest entry; 0 if there is none.
+func (j *Journal) Last() uint64 {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.next - 1
+}
+
 // Backlog is how many entries have not been worked off.
 func (j *Journal) Backlog() uint64 {
 	j.mu.Lock()

@@ -27,14 +27,9 @@ func (j *Journal) Reader(after uint64) *Reader { return &Reader{j: j, after: aft
 // good until the next call.
 func (r *Reader) Next(ctx context.Context) (Entry, error) {
 	for {
+		changed := r.j.Changed()
 		if e, ok, err := r.Try(); ok || err != nil {
 			return e, err
-		}
-		r.j.mu.Lock()
-		changed, synced := r.j.changed, r.j.synced
-		r.j.mu.Unlock()
-		if synced > r.seen {
-			continue
 		}
 		select {
 		case <-changed:
@@ -42,6 +37,14 @@ func (r *Reader) Next(ctx context.Context) (Entry, error) {
 			return Entry{}, ctx.Err()
 		}
 	}
+}
+
+// Changed is closed when the disk has confirmed more. Ask for it before Try,
+// wait for it after.
+func (j *Journal) Changed() <-chan struct{} {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.changed
 }
 
 // Try returns the next entry if the disk has confirmed one.

@@ -28,6 +28,9 @@ func (l *Link) serial(ctx context.Context) error {
 	if err := errors.Join(flow.apply(), port.SetReadTimeout(readTimeout)); err != nil {
 		return fmt.Errorf("set port %s: %w", s.Port, err)
 	}
+	if err := errors.Join(port.SetDTR(true), port.SetRTS(true)); err != nil {
+		l.log.Debug("port has no DTR and RTS", "error", err)
+	}
 	l.up(nil)
 	err = l.readPort(ctx, port)
 	l.down(err)
@@ -59,8 +62,7 @@ func mode(s Serial) *serial.Mode {
 		Parity: map[string]serial.Parity{
 			"even": serial.EvenParity, "odd": serial.OddParity, "mark": serial.MarkParity, "space": serial.SpaceParity,
 		}[s.Parity],
-		StopBits:          map[string]serial.StopBits{"1.5": serial.OnePointFiveStopBits, "2": serial.TwoStopBits}[s.Stop],
-		InitialStatusBits: &serial.ModemOutputBits{DTR: true, RTS: true},
+		StopBits: map[string]serial.StopBits{"1.5": serial.OnePointFiveStopBits, "2": serial.TwoStopBits}[s.Stop],
 	}
 }
 

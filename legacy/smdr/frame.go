@@ -148,8 +148,12 @@ func (f *Framer) command(c byte) bool {
 	return false
 }
 
-// Pending is how many bytes wait for the end of their line.
-func (f *Framer) Pending() int { return len(f.raw) }
+// Pending is what waits for the end of its line. Written to a new Framer it
+// brings that to the same state.
+func (f *Framer) Pending() []byte { return f.raw }
+
+// Drop forgets what waits for the end of its line.
+func (f *Framer) Drop() { f.raw, f.line, f.state = f.raw[:0], f.line[:0], plain }
 
 // Flush hands out what has come since the last line end, if anything.
 func (f *Framer) Flush(emit func(Frame)) {

@@ -53,8 +53,11 @@ func (l *Lines) Add(f Frame, emit func(Frame)) {
 	emit(Frame{Raw: raw, Line: f.Line})
 }
 
-// Holding reports whether a line waits for its other half.
-func (l *Lines) Holding() bool { return len(l.held) > 0 }
+// Held is the line that waits for its other half.
+func (l *Lines) Held() []byte { return l.held }
+
+// Hold puts back a line that waited.
+func (l *Lines) Hold(line []byte) { l.held = append(l.held[:0], line...) }
 
 // Flush hands out the line that waits for its other half.
 func (l *Lines) Flush(emit func(Frame)) {
@@ -87,8 +90,11 @@ func whole(line []byte) bool {
 	return quoted(line, 57) || quoted(line, 47) || quoted(line, 84) || len(line) > 78 && line[78] > ' '
 }
 
-func (l *Lines) complete() bool {
-	r := &l.probe
+func (l *Lines) complete() bool { return l.probe.Complete() }
+
+// Complete reports whether a record carries what its kind should, so that
+// nothing seems to be missing at its end.
+func (r *Record) Complete() bool {
 	if r.Kind != KindCall && !(r.Kind == KindRing && r.StartTime) {
 		return true
 	}
