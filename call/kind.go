@@ -80,7 +80,7 @@ const (
 // either questions, or of no use once they have been answered.
 const (
 	LegDigit     Kind = "leg.digit"     // Digits: one key
-	LegFound     Kind = "leg.found"     // a living leg met while reconciling; Ref: the conversation it is in; State: what we remembered on it
+	LegFound     Kind = "leg.found"     // a living leg met while reconciling; Ref: the conversation it is in; State: what we remembered on it; no Call: the dialplan alone has it
 	PlayDone     Kind = "play.done"     // Ref: Play.ID; Reason: ok, stopped, failed
 	TimerFired   Kind = "timer.fired"   // Ref: SetTimer.ID
 	ActionFailed Kind = "action.failed" // Ref: the action's name; Reason

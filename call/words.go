@@ -107,6 +107,13 @@ const (
 	ByPBX    Party = "pbx"    // the PBX went away
 )
 
+// Why calls end that nobody here has ended.
+const (
+	Fallback  = "fallback"  // not served in time: the dialplan goes on with the caller
+	Unseen    = "unseen"    // it was gone when we looked again
+	Restarted = "restarted" // the PBX was, and its calls are lost
+)
+
 // Cap is something a source is able to tell or to do. Who shows a call asks
 // for the caps before it promises anything.
 type Cap string
