@@ -43,7 +43,7 @@ func BenchmarkEncode(b *testing.B) {
 
 // BenchmarkThroughRedis appends events and waits until Redis has them, and
 // beside it lets redis-benchmark add as many of the same size to the same
-// server, one connection, pipelines of as many as our batches have. The metric
+// server, one connection, pipelines of as many as our script adds at once. The metric
 // ratio is ours against theirs.
 func BenchmarkThroughRedis(b *testing.B) {
 	tool, err := exec.LookPath("redis-benchmark")
@@ -57,7 +57,13 @@ func BenchmarkThroughRedis(b *testing.B) {
 		b.Run(fsync, func(b *testing.B) {
 			const n = 100_000
 			server := startRedis(b, fsync)
-			l := openLog(b, server.Addr(), b.TempDir())
+			cfg := testConfig(server.Addr(), b.TempDir())
+			cfg.Spool.SegmentBytes = 0 // as in production
+			l, err := Open(cfg, quiet())
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer l.Close()
 			defer runLog(b, l)()
 			rdb := connect(b, server.Addr()).rdb
 			e := event(1)
@@ -96,7 +102,7 @@ func redisBenchmark(b *testing.B, tool, addr string, n int, json string) float64
 	b.Helper()
 	host, port, _ := strings.Cut(addr, ":")
 	e := event(1)
-	out, err := exec.Command(tool, "-h", host, "-p", port, "-n", strconv.Itoa(n), "-c", "1", "-P", strconv.Itoa(batchEvents), "--csv",
+	out, err := exec.Command(tool, "-h", host, "-p", port, "-n", strconv.Itoa(n), "-c", "1", "-P", strconv.Itoa(scriptEvents), "--csv",
 		"XADD", "bench", "*", "i", e.ID, "k", string(e.Kind), "c", e.Call, "e", json).Output()
 	if err != nil {
 		b.Fatal(err)

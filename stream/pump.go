@@ -1,12 +1,14 @@
 package stream
 
 import (
+	"bytes"
 	"context"
 	_ "embed"
 	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
+	"slices"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -17,10 +19,12 @@ import (
 //go:embed lua/append.lua
 var appendLua string
 
-// The most that goes to Redis in one exchange.
+// The most that goes to Redis in one exchange, and in one run of the script,
+// during which Redis does nothing else.
 const (
-	batchEvents = 128
-	batchBytes  = 1 << 20
+	batchEvents  = 512
+	batchBytes   = 1 << 20
+	scriptEvents = 128
 )
 
 // pump brings the spool to Redis. It asks Redis how much it has of each
@@ -120,32 +124,43 @@ func (p *pump) carry(ctx context.Context, stay bool) error {
 	if !p.up.Swap(true) && stay {
 		p.log.Info("redis takes events", "backlog", p.backlog())
 	}
-	c := p.spool.cursorAfter(maps.Clone(has))
-	defer c.close()
-	b := batch{cursor: c}
+	f := filler{cursor: p.spool.cursorAfter(maps.Clone(has))}
+	defer f.cursor.close()
+	now, ahead := new(batch), new(batch)
+	if err := f.fill(now); err != nil {
+		return err
+	}
 	look := time.NewTicker(lookEvery)
 	defer look.Stop()
 	for {
-		more, err := b.fill()
-		if err != nil {
-			return err
-		}
-		if more {
-			if err := p.send(ctx, has, b.records); err != nil {
+		due := false
+		switch {
+		case len(now.records) > 0:
+			sent := make(chan error, 1)
+			go func() { sent <- p.send(ctx, has, now.records) }()
+			// While Redis works on this one, the next is read.
+			err := f.fill(ahead)
+			if err := errors.Join(<-sent, err); err != nil {
 				return err
 			}
+			now, ahead = ahead, now
 			select {
 			case <-look.C:
+				due = true
 			default:
-				continue
 			}
-		} else if !stay {
+		case !stay:
 			return nil
-		} else if !p.idle(ctx, look.C) {
-			continue
+		default:
+			due = p.idle(ctx, look.C)
+			if err := f.fill(now); err != nil {
+				return err
+			}
 		}
-		if err := p.look(ctx, has); err != nil {
-			return err
+		if due {
+			if err := p.look(ctx, has); err != nil {
+				return err
+			}
 		}
 	}
 }
@@ -223,43 +238,44 @@ func (p *pump) look(ctx context.Context, had map[uint64]uint64) error {
 
 // batch is what goes in one exchange: records of one session.
 type batch struct {
-	cursor  *cursor
 	records []record
 	arena   []byte
 	bytes   int
-	over    []byte // the first record of the next batch
 }
 
-// fill reads the next batch; false when there is nothing to send.
-func (b *batch) fill() (bool, error) {
-	b.records, b.arena = b.records[:0], b.arena[:0]
-	if b.over != nil {
-		b.keep(b.over)
-		b.over = nil
+// filler makes batches of what a cursor reads.
+type filler struct {
+	cursor *cursor
+	over   []byte // a record that was read and begins the next batch
+}
+
+// fill reads a batch, which is empty when there is nothing to send.
+func (f *filler) fill(b *batch) error {
+	b.records, b.arena, b.bytes = b.records[:0], b.arena[:0], 0
+	if f.over != nil {
+		b.keep(f.over)
+		f.over = nil
 	}
-	for b.bytes = 0; len(b.records) < batchEvents && b.bytes < batchBytes; {
-		r, ok, err := b.cursor.next()
-		if err != nil {
-			return false, err
-		}
-		if !ok {
-			break
+	for len(b.records) < batchEvents && b.bytes < batchBytes {
+		r, ok, err := f.cursor.next()
+		if err != nil || !ok {
+			return err
 		}
 		if len(b.records) > 0 && b.records[0].session != r.session {
-			b.over = append([]byte(nil), r.raw...)
-			break
+			f.over = bytes.Clone(r.raw)
+			return nil
 		}
 		b.keep(r.raw)
 	}
-	return len(b.records) > 0, nil
+	return nil
 }
 
 // keep copies a record, whose memory is the reader's.
 func (b *batch) keep(raw []byte) {
+	b.bytes += len(raw)
 	if cap(b.arena)-len(b.arena) < len(raw) {
 		b.arena = make([]byte, 0, max(batchBytes/4, len(raw))) // what lies in the old one stays good
 	}
-	b.bytes += len(raw)
 	start := len(b.arena)
 	b.arena = append(b.arena, raw...)
 	r, err := parseRecord(b.arena[start:])
@@ -274,7 +290,6 @@ type redisStore struct {
 	rdb    redis.UniversalClient
 	keys   keys
 	script *redis.Script
-	args   []any
 }
 
 func (s *redisStore) have(ctx context.Context, sessions []uint64) (map[uint64]uint64, error) {
@@ -295,20 +310,43 @@ func (s *redisStore) have(ctx context.Context, sessions []uint64) (map[uint64]ui
 }
 
 func (s *redisStore) add(ctx context.Context, believed [2]mark, records []record) (uint64, error) {
-	s.args = s.args[:0]
-	for _, m := range believed {
-		s.args = append(s.args, sessionName(m.session), m.index)
+	after, err := s.addAll(ctx, believed, records)
+	if redis.HasErrorPrefix(err, "NOSCRIPT") {
+		if err := s.script.Load(ctx, s.rdb).Err(); err != nil {
+			return 0, fmt.Errorf("load script: %w", err)
+		}
+		after, err = s.addAll(ctx, believed, records)
 	}
-	for i := range records {
-		r := &records[i]
-		s.args = append(s.args, r.index, r.id, r.kind, r.key, r.json)
+	return after, err
+}
+
+// addAll runs the script on one part after the other, without waiting for the
+// answers in between: a part whose predecessor failed finds that out by itself.
+func (s *redisStore) addAll(ctx context.Context, believed [2]mark, records []record) (after uint64, err error) {
+	p := s.rdb.Pipeline()
+	var answers []*redis.Cmd
+	for part := range slices.Chunk(records, scriptEvents) {
+		args := make([]any, 0, 4+5*len(part))
+		for _, m := range believed {
+			args = append(args, sessionName(m.session), m.index)
+		}
+		for i := range part {
+			r := &part[i]
+			args = append(args, r.index, r.id, r.kind, r.key, r.json)
+		}
+		answers = append(answers, p.EvalSha(ctx, s.script.Hash(), []string{s.keys.events(), s.keys.writers()}, args...))
+		believed[0].index = part[len(part)-1].index
 	}
-	after, err := s.script.Run(ctx, s.rdb, []string{s.keys.events(), s.keys.writers()}, s.args...).Uint64()
-	if errors.Is(err, redis.Nil) {
-		return 0, errRewound
-	}
-	if err != nil {
-		return 0, fmt.Errorf("add events to redis: %w", err)
+	// An error of the exchange is the error of the answers.
+	_, _ = p.Exec(ctx)
+	for _, a := range answers {
+		after, err = a.Uint64()
+		if errors.Is(err, redis.Nil) {
+			return 0, errRewound
+		}
+		if err != nil {
+			return 0, fmt.Errorf("add events to redis: %w", err)
+		}
 	}
 	return after, nil
 }

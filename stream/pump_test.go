@@ -260,14 +260,13 @@ func TestBatchesAreBounded(t *testing.T) {
 	appendSome(t, s, 41, 400)
 	c := s.cursorAfter(map[uint64]uint64{})
 	defer c.close()
-	b := batch{cursor: c}
+	f, b := filler{cursor: c}, new(batch)
 	var got []string
 	for {
-		more, err := b.fill()
-		if err != nil {
+		if err := f.fill(b); err != nil {
 			t.Fatal(err)
 		}
-		if !more {
+		if len(b.records) == 0 {
 			break
 		}
 		size := 0
