@@ -82,20 +82,27 @@ func TestMissedIsDecidedOnce(t *testing.T) {
 		"hung up in the menu":     {[]call.Event{{Kind: call.CallStarted, Leg: "in", Direction: call.Inbound}, {Kind: call.IVREntered, Menu: "m"}}, call.AbandonedIVR},
 		"heard that it is closed": {[]call.Event{{Kind: call.CallStarted, Leg: "in", Direction: call.Inbound}, {Kind: call.IVREntered, Menu: "message:closed", Reason: "closed"}}, call.AfterHours},
 		"hung up in the queue": {[]call.Event{
-			{Kind: call.CallStarted, Leg: "in", Direction: call.Inbound}, {Kind: call.QueueJoined, Queue: "q"},
-			{Kind: call.LegRinging, Leg: "a", Role: call.RoleAgent}, {Kind: call.LegEnded, Leg: "a", Cause: 19}, {Kind: call.QueueAbandoned, Queue: "q"},
+			{Kind: call.CallStarted, Leg: "in", Direction: call.Inbound},
+			{Kind: call.QueueJoined, Queue: "q"},
+			{Kind: call.LegRinging, Leg: "a", Role: call.RoleAgent},
+			{Kind: call.LegEnded, Leg: "a", Cause: 19},
+			{Kind: call.QueueAbandoned, Queue: "q"},
 		}, call.AbandonedQueue},
 		"nobody answered": {[]call.Event{
 			{Kind: call.CallStarted, Leg: "in", Direction: call.Inbound},
-			{Kind: call.LegRinging, Leg: "a", Role: call.RoleAgent}, {Kind: call.LegEnded, Leg: "a", Cause: 19, Result: call.NoAnswer},
+			{Kind: call.LegRinging, Leg: "a", Role: call.RoleAgent},
+			{Kind: call.LegEnded, Leg: "a", Cause: 19, Result: call.NoAnswer},
 		}, call.Missed},
 		"a group is nobody": {[]call.Event{
-			{Kind: call.CallStarted, Leg: "in", Direction: call.Inbound}, {Kind: call.IVREntered, Menu: "m"},
-			{Kind: call.LegRinging, Leg: "g", Role: call.RoleGroup}, {Kind: call.LegAnswered, Leg: "g"},
+			{Kind: call.CallStarted, Leg: "in", Direction: call.Inbound},
+			{Kind: call.IVREntered, Menu: "m"},
+			{Kind: call.LegRinging, Leg: "g", Role: call.RoleGroup},
+			{Kind: call.LegAnswered, Leg: "g"},
 		}, call.AbandonedIVR},
 		"outbound busy": {[]call.Event{
 			{Kind: call.CallStarted, Leg: "in", Direction: call.Outbound},
-			{Kind: call.LegRinging, Leg: "x", Role: call.RoleExternal}, {Kind: call.LegEnded, Leg: "x", Cause: 17, Result: call.Busy},
+			{Kind: call.LegRinging, Leg: "x", Role: call.RoleExternal},
+			{Kind: call.LegEnded, Leg: "x", Cause: 17, Result: call.Busy},
 		}, call.CallBusy},
 	} {
 		t.Run(name, func(t *testing.T) {

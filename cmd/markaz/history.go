@@ -176,9 +176,20 @@ func describe(e call.Event) string {
 		words = append(words, e.Call[max(0, len(e.Call)-6):])
 	}
 	for _, f := range []struct{ name, value string }{
-		{"from", e.From}, {"name", e.FromName}, {"to", e.To}, {"menu", e.Menu}, {"keys", e.Digits}, {"queue", e.Queue},
-		{"agent", e.Agent}, {"address", e.Address}, {"state", e.State}, {"result", string(e.Result)},
-		{"disposition", string(e.Disposition)}, {"by", string(e.By)}, {"reason", e.Reason}, {"file", e.File},
+		{"from", e.From},
+		{"name", e.FromName},
+		{"to", e.To},
+		{"menu", e.Menu},
+		{"keys", e.Digits},
+		{"queue", e.Queue},
+		{"agent", e.Agent},
+		{"address", e.Address},
+		{"state", e.State},
+		{"result", string(e.Result)},
+		{"disposition", string(e.Disposition)},
+		{"by", string(e.By)},
+		{"reason", e.Reason},
+		{"file", e.File},
 	} {
 		if f.value != "" {
 			words = append(words, f.name+"="+f.value)

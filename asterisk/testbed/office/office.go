@@ -147,9 +147,9 @@ func (o *Office) Markaz() *proc.Process { return o.markaz }
 
 // WaitReady waits until Markaz says that it serves calls.
 func (o *Office) WaitReady(ctx context.Context) error {
-	last := errors.New("not asked")
 	for {
-		if last = o.ready(ctx); last == nil {
+		last := o.ready(ctx)
+		if last == nil {
 			return nil
 		}
 		select {
