@@ -239,7 +239,7 @@ func (l *agiLeg) lost(err error) {
 	case !errors.Is(err, fastagi.ErrHangup):
 		l.end(ending{moved: fmt.Sprintf("FastAGI session broke: %v", err)})
 	case l.lease.over():
-		l.end(ending{moved: "taken back by the dialplan"})
+		l.end(ending{moved: call.Fallback})
 	default:
 		l.end(ending{seen: true, cause: call.CauseNormal})
 	}

@@ -203,7 +203,7 @@ func TestFastAGILease(t *testing.T) {
 		}
 		e := r.await(call.LegEnded, of(started.Leg))
 		same(t, "by", e.By, call.ByPBX)
-		same(t, "reason", e.Reason, "taken back by the dialplan")
+		same(t, "reason", e.Reason, call.Fallback)
 		check(t, talk.Hangup(r.ctx))
 	}
 	r.bed.NothingLeft(t)

@@ -409,7 +409,7 @@ func TestAGILease(t *testing.T) {
 	lease("10.0")
 	clock.pass(11 * time.Second) // nobody renewed it: the dialplan has the channel
 	f.hangUp()
-	if e := r.await(call.LegEnded); e.By != call.ByPBX || e.Reason != "taken back by the dialplan" {
+	if e := r.await(call.LegEnded); e.By != call.ByPBX || e.Reason != call.Fallback {
 		t.Errorf("have %+v", e)
 	}
 }

@@ -79,8 +79,8 @@ func TestVerdict(t *testing.T) {
 		},
 		{
 			"lease ran out", call.RoleCaller, false, true,
-			[]func(*ending){func(e *ending) { e.moved = "taken back by the dialplan" }},
-			call.Event{Result: call.Transferred, By: call.ByPBX, Cause: 16, Reason: "taken back by the dialplan"},
+			[]func(*ending){func(e *ending) { e.moved = call.Fallback }},
+			call.Event{Result: call.Transferred, By: call.ByPBX, Cause: 16, Reason: call.Fallback},
 		},
 	} {
 		var e ending

@@ -84,7 +84,6 @@ func (s *Switch) expect(ctx context.Context, id string, canCome bool) {
 // settle finds out what has become of a leg that did not come; false when
 // Asterisk cannot be asked.
 func (s *Switch) settle(ctx context.Context, id string, canCome bool) bool {
-	const kept = "kept by the dialplan"
 	ch, err := s.ari.Channel(ctx, id)
 	switch {
 	case ari.Gone(err):
@@ -92,7 +91,7 @@ func (s *Switch) settle(ctx context.Context, id string, canCome bool) bool {
 			if canCome {
 				l.ending.request(false, 0, 0) // the caller hung up in between
 			} else {
-				l.ending.moved = kept
+				l.ending.moved = call.Fallback
 			}
 		})
 		s.finish(id, s.now())
@@ -101,7 +100,7 @@ func (s *Switch) settle(ctx context.Context, id string, canCome bool) bool {
 	case s.inApp(ch):
 		s.enter(id, s.now(), ch.State == stateUp) // its StasisStart got lost with a connection
 	default:
-		s.legs.with(id, func(l *leg) { l.ending.moved = kept })
+		s.legs.with(id, func(l *leg) { l.ending.moved = call.Fallback })
 		s.finish(id, s.now())
 	}
 	return true

@@ -108,11 +108,11 @@ func TestAnAsteriskThatCrashesAndComesBack(t *testing.T) {
 	for _, id := range []string{started.Leg, leg} {
 		end := r.await(call.LegEnded, of(id))
 		same(t, "by", end.By, call.ByPBX)
-		same(t, "reason", end.Reason, "restarted")
+		same(t, "reason", end.Reason, call.Restarted)
 		same(t, "ends", r.count(call.LegEnded, id), 1)
 	}
 	synced := r.await(call.SwitchSynced, nil) // the first is the one newRig saw
-	same(t, "reason", synced.Reason, "restarted")
+	same(t, "reason", synced.Reason, call.Restarted)
 	t.Logf("back %v after Asterisk", time.Since(up))
 
 	_, next := r.caller()

@@ -52,6 +52,7 @@ func (s *Switch) reconcile(ctx context.Context) error {
 	s.syncing.Lock() // a caller who arrives now by FastAGI is told after SwitchSynced
 	told := s.tellFound(inv)
 	s.tellHeld(told)
+	s.tellOthers(inv)
 	s.buryMissing(before, inv, told, reason)
 	s.emit(call.Event{Kind: call.SwitchSynced, Reason: reason})
 	s.syncing.Unlock()
@@ -74,9 +75,9 @@ func (s *Switch) sinceLast(started time.Time) string {
 	restarted := !s.started.IsZero() && !s.started.Equal(started)
 	s.started = started
 	if restarted {
-		return "restarted"
+		return call.Restarted
 	}
-	return "unseen"
+	return call.Unseen
 }
 
 func (s *Switch) takeInventory(ctx context.Context) (*inventory, error) {
@@ -274,6 +275,16 @@ func (s *Switch) tellHeld(told map[string]bool) {
 	}
 }
 
+// tellOthers tells, without a call, the channels that are not with us: an
+// earlier process may have had one that is with the dialplan's fall-back now.
+func (s *Switch) tellOthers(inv *inventory) {
+	for id := range inv.channels {
+		if s.legs.get(id) == nil {
+			s.emit(call.Event{Kind: call.LegFound, Leg: id})
+		}
+	}
+}
+
 // buryMissing ends the legs that were known before the inventory was taken and
 // are not in it.
 func (s *Switch) buryMissing(before []string, inv *inventory, told map[string]bool, reason string) {
@@ -289,7 +300,10 @@ func (s *Switch) buryMissing(before []string, inv *inventory, told map[string]bo
 			continue
 		}
 		e := call.Event{Kind: call.LegEnded, Result: call.Lost, By: call.ByPBX, Reason: reason}
-		if l.answered {
+		switch {
+		case inv.channels[id] != nil:
+			e.Result, e.Reason = call.Transferred, call.Fallback
+		case l.answered:
 			e.Result = call.Answered
 		}
 		s.tell(l, s.now(), e)

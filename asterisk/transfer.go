@@ -90,6 +90,6 @@ func (s *Switch) dismiss(legs []string) {
 // taken looks whether a channel that left Stasis without a hang-up lives on.
 func (s *Switch) taken(ctx context.Context, id string) {
 	if _, err := s.ari.Channel(ctx, id); !ari.Gone(err) {
-		s.legs.with(id, func(l *leg) { l.ending.moved = "taken back by the dialplan" })
+		s.legs.with(id, func(l *leg) { l.ending.moved = call.Fallback })
 	}
 }
