@@ -10,6 +10,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -293,5 +294,36 @@ func TestConfig(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), key+": ") {
 			t.Errorf("no fault under %s in: %v", key, err)
 		}
+	}
+}
+
+// faultyListener has no file descriptors left, for a while.
+type faultyListener struct {
+	net.Listener
+	faults int
+}
+
+func (l *faultyListener) Accept() (net.Conn, error) {
+	if l.faults--; l.faults >= 0 {
+		return nil, syscall.EMFILE
+	}
+	return l.Listener.Accept()
+}
+
+// The library's Listen ended at the first such fault.
+func TestAcceptGoesOnAfterFaults(t *testing.T) {
+	s := &Server{Config: DefaultConfig(), Handler: noop, Log: slog.New(slog.DiscardHandler)}
+	s.Config.Listen = "127.0.0.1:0"
+	if err := s.Listen(); err != nil {
+		t.Fatal(err)
+	}
+	s.listener = &faultyListener{s.listener, 3}
+	ctx, stop := context.WithCancel(context.Background())
+	done := make(chan error)
+	go func() { done <- s.Run(ctx) }()
+	dial(t, s, header()).served(t)
+	stop()
+	if err := <-done; err != nil {
+		t.Error(err)
 	}
 }
