@@ -29,6 +29,7 @@ func (k keys) events() string                  { return k.prefix + "events" }
 func (k keys) writers() string                 { return k.prefix + "writers" }
 func (k keys) dead(group string) string        { return k.prefix + "dead:" + group }
 func (k keys) group(group, part string) string { return k.prefix + "group:" + group + ":" + part }
+func (k keys) note(key string) string          { return k.prefix + "note:" + key }
 func (k keys) lease(name string) string        { return k.prefix + "lease:" + name }
 
 // Connect prepares the connection; it does not wait for Redis. Close ends it.

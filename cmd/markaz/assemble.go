@@ -219,9 +219,23 @@ func (r recordings) List(ctx context.Context) ([]string, error) {
 func (s *server) makeSinks(context.Context) (err error) {
 	s.sinks, err = crm.Open(s.cfg.CRM, crm.Deps{
 		History: s.history, Report: s.fact, Now: time.Now, Chance: chance, Logger: s.log,
+		Notes: stream.NewNotes(s.client, notesKept), Files: archive{s.keeper},
 	})
 	return err
 }
+
+// notesKept is how long a CRM's ids of a call are remembered.
+const notesKept = 30 * 24 * time.Hour
+
+// archive gives connectors the recordings. They have no address of their own
+// yet, so that connectors send the sound itself.
+type archive struct{ keeper *recorder.Keeper }
+
+// Link implements crm.Files.
+func (archive) Link(call.Recording, time.Duration) string { return "" }
+
+// Open implements crm.Files.
+func (a archive) Open(r call.Recording) (io.ReadCloser, error) { return a.keeper.Open(r.File) }
 
 // fact gives the loop something to record.
 func (s *server) fact(e call.Event) { s.loop.Post(context.Background(), e) }

@@ -47,6 +47,7 @@ type cli struct {
 	Calls      callsCmd      `cmd:"" help:"Show call records, finished and live."`
 	Events     eventsCmd     `cmd:"" help:"Show the events of the stream."`
 	Deliveries deliveriesCmd `cmd:"" help:"Show, replay or drop what could not be delivered to a CRM."`
+	CRM        crmCmd        `cmd:"" name:"crm" help:"Try a CRM connection."`
 	Dialplan   dialplanCmd   `cmd:"" help:"Print or install the dialplan file."`
 	Doctor     doctorCmd     `cmd:"" help:"Look for what would keep calls from working, and say how to mend it."`
 	Version    versionCmd    `cmd:"" help:"Show the version."`
