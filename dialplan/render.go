@@ -23,22 +23,25 @@ type Options struct {
 	Digits    []int  // how many digits extensions have
 }
 
-var (
-	hostPort = regexp.MustCompile(`^[A-Za-z0-9.\-\[\]:]+:[0-9]{1,5}$`)
-	word     = regexp.MustCompile(`^[A-Za-z0-9_.\-]{1,64}$`)
-	soundRef = regexp.MustCompile(`^[A-Za-z0-9_./\-]{1,200}$`)
-	dialText = regexp.MustCompile(`^[A-Za-z0-9_./@:{}\-]{1,200}$`)
+// What may stand in a dialplan without being able to become more of it.
+const (
+	hostPort = `^[A-Za-z0-9.\-\[\]:]+:[0-9]{1,5}$`
+	word     = `^[A-Za-z0-9_.\-]{1,64}$`
+	soundRef = `^[A-Za-z0-9_./\-]{1,200}$`
+	dialText = `^[A-Za-z0-9_./@:{}\-]{1,200}$`
 )
+
+func is(pattern, s string) bool { return regexp.MustCompile(pattern).MatchString(s) }
 
 // steps turns the fall-back into dialplan applications.
 func (o Options) steps() ([]string, error) {
 	kind, target, _ := strings.Cut(o.Fallback, ":")
 	switch {
-	case kind == "extension" && word.MatchString(target):
+	case kind == "extension" && is(word, target):
 		return []string{"Dial(" + strings.ReplaceAll(o.Extension, "{address}", target) + ",60)"}, nil
-	case kind == "queue" && word.MatchString(target):
+	case kind == "queue" && is(word, target):
 		return []string{"Queue(" + target + ")"}, nil
-	case kind == "sound" && soundRef.MatchString(target):
+	case kind == "sound" && is(soundRef, target):
 		return []string{"Wait(0.5)", "Playback(" + target + ")"}, nil
 	}
 	return nil, fmt.Errorf("fallback %q: want extension:NUMBER, queue:NAME or sound:PATH", o.Fallback)
@@ -47,15 +50,15 @@ func (o Options) steps() ([]string, error) {
 // Validate reports the first option that cannot be written into a dialplan.
 func (o Options) Validate() error {
 	switch {
-	case !hostPort.MatchString(o.AGI):
+	case !is(hostPort, o.AGI):
 		return fmt.Errorf("FastAGI address %q: want host:port", o.AGI)
-	case !word.MatchString(o.App):
+	case !is(word, o.App):
 		return fmt.Errorf("application %q: want letters, digits, dash and underscore", o.App)
 	case o.Lease < 3 || o.Lease > 600:
 		return fmt.Errorf("lease %d: want 3 to 600 seconds", o.Lease)
-	case !dialText.MatchString(o.Extension) || !strings.Contains(o.Extension, "{address}"):
+	case !is(dialText, o.Extension) || !strings.Contains(o.Extension, "{address}"):
 		return fmt.Errorf("extension %q: want a dial string with {address}, such as PJSIP/{address}", o.Extension)
-	case !dialText.MatchString(o.Trunk) || !strings.Contains(o.Trunk, "{number}"):
+	case !is(dialText, o.Trunk) || !strings.Contains(o.Trunk, "{number}"):
 		return fmt.Errorf("trunk %q: want a dial string with {number}, such as PJSIP/{number}@trunk", o.Trunk)
 	}
 	for _, n := range o.Digits {
