@@ -138,7 +138,8 @@ type claim struct {
 	attempt     int
 	abandoned   bool // another process had it and did not finish
 	lost        atomic.Bool
-	timer       *time.Timer // ends the claim when it was not renewed in time
+	timer       *time.Timer   // ends the claim when it was not renewed in time
+	over        chan struct{} // closed when its worker is gone
 }
 
 // taken is the answer to take.

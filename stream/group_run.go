@@ -139,27 +139,53 @@ func (g *Group) listen(ctx context.Context, b *bell) {
 	}
 }
 
-// hold puts a claim on the list of those to be renewed. It is false when this
-// process still works on the same call under an older claim that it lost; then
-// the new one is left to expire, so that the two never meet.
-func (g *Group) hold(c *claim, lose context.CancelFunc) bool {
+// hold puts a claim on the list of those to be renewed. Where this process is
+// at the same call still, it waits until that is over: mostly the last event
+// has just been concluded, and the next came before its worker was gone. It is
+// false when that takes too long, as after a claim that was lost; then the new
+// one is left to expire, so that the two never meet.
+func (g *Group) hold(ctx context.Context, c *claim, lose context.CancelFunc) bool {
+	begun := time.Now()
+	for {
+		old := g.enlist(c, g.cfg.Claim-time.Since(begun), lose)
+		if old == nil {
+			return true
+		}
+		late := time.NewTimer(g.cfg.Claim/3 - time.Since(begun))
+		select {
+		case <-old.over:
+			late.Stop()
+		case <-late.C:
+			return false
+		case <-ctx.Done():
+			late.Stop()
+			return false
+		}
+	}
+}
+
+// enlist puts a claim on the list for a time, or returns the one that is there
+// for the same call.
+func (g *Group) enlist(c *claim, lasts time.Duration, lose context.CancelFunc) (old *claim) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.claims[c.call] != nil {
-		return false
+	if old = g.claims[c.call]; old != nil {
+		return old
 	}
-	c.timer = time.AfterFunc(g.cfg.Claim, func() {
+	c.over = make(chan struct{})
+	c.timer = time.AfterFunc(lasts, func() {
 		c.lost.Store(true)
 		lose()
 	})
 	g.claims[c.call] = c
-	return true
+	return nil
 }
 
 func (g *Group) release(c *claim) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	c.timer.Stop()
+	close(c.over)
 	delete(g.claims, c.call)
 }
 
@@ -209,7 +235,7 @@ func (g *Group) renewAll(ctx context.Context) error {
 func (g *Group) work(ctx, working context.Context, c *claim) error {
 	mine, lose := context.WithCancel(working)
 	defer lose()
-	if !g.hold(c, lose) {
+	if !g.hold(working, c, lose) {
 		return nil
 	}
 	defer g.release(c)
