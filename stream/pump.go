@@ -1,23 +1,15 @@
 package stream
 
 import (
-	"bytes"
 	"context"
-	_ "embed"
 	"errors"
-	"fmt"
 	"log/slog"
 	"maps"
-	"slices"
-	"strconv"
 	"sync/atomic"
 	"time"
 
 	"github.com/redis/go-redis/v9"
 )
-
-//go:embed lua/append.lua
-var appendLua string
 
 // The most that goes to Redis in one exchange, and in one run of the script,
 // during which Redis does nothing else.
@@ -40,21 +32,6 @@ type pump struct {
 	sent   atomic.Uint64
 	rewind atomic.Uint64
 }
-
-// store is what the pump needs of Redis.
-type store interface {
-	// have tells the last index held of each session.
-	have(ctx context.Context, sessions []uint64) (map[uint64]uint64, error)
-	// add adds records of one session and returns the index held afterwards. It
-	// fails with errRewound, and adds nothing, if less is held of that session
-	// or of the one before than believed.
-	add(ctx context.Context, believed [2]mark, records []record) (uint64, error)
-	// forget drops the counts of sessions that will never be sent again.
-	forget(ctx context.Context, sessions []uint64) error
-}
-
-// mark is how much of a session Redis is believed to have.
-type mark struct{ session, index uint64 }
 
 func newPump(s *spool, c *Client, log *slog.Logger) *pump {
 	return &pump{
@@ -232,132 +209,6 @@ func (p *pump) look(ctx context.Context, had map[uint64]uint64) error {
 	}
 	if gone := p.spool.takeGone(); len(gone) > 0 {
 		return p.redis.forget(ctx, gone)
-	}
-	return nil
-}
-
-// batch is what goes in one exchange: records of one session.
-type batch struct {
-	records []record
-	arena   []byte
-	bytes   int
-}
-
-// filler makes batches of what a cursor reads.
-type filler struct {
-	cursor *cursor
-	over   []byte // a record that was read and begins the next batch
-}
-
-// fill reads a batch, which is empty when there is nothing to send.
-func (f *filler) fill(b *batch) error {
-	b.records, b.arena, b.bytes = b.records[:0], b.arena[:0], 0
-	if f.over != nil {
-		b.keep(f.over)
-		f.over = nil
-	}
-	for len(b.records) < batchEvents && b.bytes < batchBytes {
-		r, ok, err := f.cursor.next()
-		if err != nil || !ok {
-			return err
-		}
-		if len(b.records) > 0 && b.records[0].session != r.session {
-			f.over = bytes.Clone(r.raw)
-			return nil
-		}
-		b.keep(r.raw)
-	}
-	return nil
-}
-
-// keep copies a record, whose memory is the reader's.
-func (b *batch) keep(raw []byte) {
-	b.bytes += len(raw)
-	if cap(b.arena)-len(b.arena) < len(raw) {
-		b.arena = make([]byte, 0, max(batchBytes/4, len(raw))) // what lies in the old one stays good
-	}
-	start := len(b.arena)
-	b.arena = append(b.arena, raw...)
-	r, err := parseRecord(b.arena[start:])
-	if err != nil {
-		return // the cursor has parsed it before
-	}
-	b.records = append(b.records, r)
-}
-
-// redisStore is the store on Redis.
-type redisStore struct {
-	rdb    redis.UniversalClient
-	keys   keys
-	script *redis.Script
-}
-
-func (s *redisStore) have(ctx context.Context, sessions []uint64) (map[uint64]uint64, error) {
-	fields := make([]string, len(sessions))
-	for i, session := range sessions {
-		fields[i] = sessionName(session)
-	}
-	values, err := s.rdb.HMGet(ctx, s.keys.writers(), fields...).Result()
-	if err != nil {
-		return nil, fmt.Errorf("ask redis what it has: %w", err)
-	}
-	has := make(map[uint64]uint64, len(sessions))
-	for i, v := range values {
-		text, _ := v.(string)
-		has[sessions[i]], _ = strconv.ParseUint(text, 10, 64) // nil: nothing
-	}
-	return has, nil
-}
-
-func (s *redisStore) add(ctx context.Context, believed [2]mark, records []record) (uint64, error) {
-	after, err := s.addAll(ctx, believed, records)
-	if redis.HasErrorPrefix(err, "NOSCRIPT") {
-		if err := s.script.Load(ctx, s.rdb).Err(); err != nil {
-			return 0, fmt.Errorf("load script: %w", err)
-		}
-		after, err = s.addAll(ctx, believed, records)
-	}
-	return after, err
-}
-
-// addAll runs the script on one part after the other, without waiting for the
-// answers in between: a part whose predecessor failed finds that out by itself.
-func (s *redisStore) addAll(ctx context.Context, believed [2]mark, records []record) (after uint64, err error) {
-	p := s.rdb.Pipeline()
-	var answers []*redis.Cmd
-	for part := range slices.Chunk(records, scriptEvents) {
-		args := make([]any, 0, 4+5*len(part))
-		for _, m := range believed {
-			args = append(args, sessionName(m.session), m.index)
-		}
-		for i := range part {
-			r := &part[i]
-			args = append(args, r.index, r.id, r.kind, r.key, r.json)
-		}
-		answers = append(answers, p.EvalSha(ctx, s.script.Hash(), []string{s.keys.events(), s.keys.writers()}, args...))
-		believed[0].index = part[len(part)-1].index
-	}
-	// An error of the exchange is the error of the answers.
-	_, _ = p.Exec(ctx)
-	for _, a := range answers {
-		after, err = a.Uint64()
-		if errors.Is(err, redis.Nil) {
-			return 0, errRewound
-		}
-		if err != nil {
-			return 0, fmt.Errorf("add events to redis: %w", err)
-		}
-	}
-	return after, nil
-}
-
-func (s *redisStore) forget(ctx context.Context, sessions []uint64) error {
-	fields := make([]string, len(sessions))
-	for i, session := range sessions {
-		fields[i] = sessionName(session)
-	}
-	if err := s.rdb.HDel(ctx, s.keys.writers(), fields...).Err(); err != nil {
-		return fmt.Errorf("drop old writers from redis: %w", err)
 	}
 	return nil
 }

@@ -1,0 +1,76 @@
+package stream
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+func TestPoisonBecomesADeadLetterAndBlocksNobody(t *testing.T) {
+	b, f := newBench(t), newEffects()
+	poison, rotten := eventID(10), eventID(11)
+	var healed bool
+	var mu sync.Mutex
+	attempts := 0
+	g := newTestGroup(t, b.client, GroupConfig{MaxAttempts: 3, Handle: func(_ context.Context, d Delivery) error {
+		return f.do(d.Event, func() error {
+			mu.Lock()
+			defer mu.Unlock()
+			switch {
+			case healed:
+			case d.Event.ID == poison:
+				attempts++
+				panic("poison")
+			case d.Event.ID == rotten:
+				return fmt.Errorf("%w: 422", ErrPermanent)
+			}
+			return nil
+		})
+	}})
+	runGroup(t, g)
+	appendEvents(t, b.log, 0, 140)
+	eventually(t, "all but two are done", func() bool { return f.count() == 138 && b.idle(t, "crm")() })
+	f.want(t, 0, 140, 10, 11)
+	dead, err := b.client.DeadLetters(t.Context(), "crm", "", 10)
+	if err != nil || len(dead) != 2 {
+		t.Fatal(dead, err)
+	}
+	slices.SortFunc(dead, func(a, b DeadLetter) int { return strings.Compare(a.Event.ID, b.Event.ID) })
+	if d := dead[0]; d.Event.ID != poison || d.Attempts != 3 || attempts != 3 || !strings.Contains(d.Reason, "panicked: poison") || time.Since(d.At).Abs() > time.Minute || d.Entry == "" {
+		t.Fatalf("%+v", d)
+	}
+	if d := dead[1]; d.Event.ID != rotten || d.Attempts != 1 || !strings.Contains(d.Reason, "422") || d.Event.Call != event(11).Call {
+		t.Fatalf("%+v", d)
+	}
+	// Still poison: it comes back. Then healed: it goes through.
+	if n, err := b.client.Replay(t.Context(), "crm", dead[0].ID, "1-1"); err != nil || n != 1 {
+		t.Fatal(n, err)
+	}
+	eventually(t, "it is dead again", func() bool { return b.status(t, "crm").Dead == 2 && b.idle(t, "crm")() })
+	mu.Lock()
+	healed = true
+	mu.Unlock()
+	dead, err = b.client.DeadLetters(t.Context(), "crm", "", 1)
+	if err != nil || len(dead) != 1 || dead[0].Event.ID != rotten {
+		t.Fatal(dead, err)
+	}
+	if n, err := b.client.Drop(t.Context(), "crm", dead[0].ID); err != nil || n != 1 {
+		t.Fatal(n, err)
+	}
+	dead, err = b.client.DeadLetters(t.Context(), "crm", dead[0].ID, 9)
+	if err != nil || len(dead) != 1 || dead[0].Event.ID != poison {
+		t.Fatal(dead, err)
+	}
+	if _, err := b.client.Replay(t.Context(), "crm", dead[0].ID); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "it goes through", func() bool { return f.count() == 139 && b.idle(t, "crm")() })
+	if st := b.status(t, "crm"); st.Dead != 0 {
+		t.Fatalf("%+v", st)
+	}
+	b.nothingLeft(t, "crm")
+}
