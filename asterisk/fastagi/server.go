@@ -218,7 +218,7 @@ func (s *Server) drain(stop context.CancelFunc) {
 	if _, open := d.counts(); open > 0 {
 		s.Log.Warn("FastAGI sessions cut off at shutdown", "sessions", open)
 	}
-	stop()
 	d.clear()
+	stop()
 	<-done
 }
