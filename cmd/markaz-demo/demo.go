@@ -167,7 +167,7 @@ Everything is running; Ctrl-C ends it.
   live events   %[1]s events --follow --config %[2]s
   health        %[3]s/readyz
   metrics       %[3]s/metrics
-  SIP           %[4]s (dial any number in; phones 104 to 110 are free, password %[5]s)
+  SIP           %[4]s (a call that is not registered reaches the menu; phones 104 to 110 are free, password %[5]s)
   ARI           %[6]s
   Redis         %[7]s
   recordings    %[8]s
