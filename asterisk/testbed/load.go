@@ -24,13 +24,17 @@ type Load struct {
 	Limit    time.Duration // for the whole run; default one minute
 }
 
-// Step is one of: a time to wait; keys to press, 200 ms each; a time to put the
+// Step is one of: a time to wait; keys to press, 1.2 s each; a time to put the
 // other side on hold.
 type Step struct {
 	Wait time.Duration
 	Keys string
 	Hold time.Duration
 }
+
+// keyTime is how long SIPp takes for a key: it begins with 800 ms of silence.
+// Of several keys at once it loses the last.
+const keyTime = 1200 * time.Millisecond
 
 // Report is what SIPp counted.
 type Report struct {

@@ -82,7 +82,10 @@ func (s *sippRun) file(name string) string { return filepath.Join(s.dir, name) }
 
 func (s *sippRun) writeScenario(name string, data any) (string, error) {
 	sound := func() string { return s.file("voice.ulaw") }
-	text, err := template.New(name+".xml").Funcs(template.FuncMap{"sound": sound}).ParseFS(scenarios, "sipp/"+name+".xml")
+	text, err := template.New(name+".xml").Funcs(template.FuncMap{
+		"sound": sound, "keyMS": keyTime.Milliseconds,
+		"each": func(keys string) []string { return strings.Split(keys, "") },
+	}).ParseFS(scenarios, "sipp/"+name+".xml")
 	if err != nil {
 		return "", fmt.Errorf("read scenario: %w", err)
 	}
