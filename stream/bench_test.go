@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"markaz/call"
 )
 
 // A call's event as it comes from a busy queue.
@@ -116,4 +118,69 @@ func redisBenchmark(b *testing.B, tool, addr string, n int, json string) float64
 		b.Fatalf("%v in %q", err, last)
 	}
 	return rps
+}
+
+// BenchmarkGroup is a backlog worked off by one process whose handlers do
+// nothing.
+func BenchmarkGroup(b *testing.B) {
+	const n = 20_000
+	server := startRedis(b, "everysec")
+	l := openLog(b, server.Addr(), b.TempDir())
+	defer runLog(b, l)()
+	events := 0
+	for b.Loop() {
+		b.StopTimer()
+		for range n {
+			if err := l.Append(event(events)); err != nil {
+				b.Fatal(err)
+			}
+			events++
+		}
+		eventually(b, "all is sent", allSent(l))
+		f := newEffects()
+		b.StartTimer()
+		stop := runGroup(b, newTestGroup(b, connect(b, server.Addr()), GroupConfig{Handle: handled(f)}))
+		eventually(b, "all is done", func() bool { return f.count() == n })
+		b.StopTimer()
+		if err := stop(); err != nil {
+			b.Fatal(err)
+		}
+		b.StartTimer()
+	}
+	b.ReportMetric(n*float64(b.N)/b.Elapsed().Seconds(), "events/s")
+}
+
+// BenchmarkRecover reads a spool back as a start does.
+func BenchmarkRecover(b *testing.B) {
+	cfg := testConfig("127.0.0.1:1", b.TempDir())
+	cfg.Spool.SegmentBytes = 0
+	l, err := Open(cfg, quiet())
+	if err != nil {
+		b.Fatal(err)
+	}
+	const n = 100_000
+	for i := range n {
+		if err := l.Append(event(i)); err != nil {
+			b.Fatal(err)
+		}
+	}
+	size := l.Stats().SpoolBytes
+	if err := l.Close(); err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		l, err := Open(cfg, quiet())
+		if err != nil {
+			b.Fatal(err)
+		}
+		got := 0
+		if err := l.Recover(b.Context(), func(call.Event) { got++ }); err != nil || got != n {
+			b.Fatal(got, err)
+		}
+		if err := l.Close(); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(size)/n, "bytes/event")
+	b.ReportMetric(n*float64(b.N)/b.Elapsed().Seconds(), "events/s")
 }

@@ -44,6 +44,13 @@ func (f *effects) do(e call.Event, inside func() error) error {
 	return err
 }
 
+// handled is a handler that always succeeds.
+func handled(f *effects) func(context.Context, Delivery) error {
+	return func(_ context.Context, d Delivery) error {
+		return f.do(d.Event, func() error { return nil })
+	}
+}
+
 func (f *effects) count() int {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -78,7 +78,7 @@ func TestEmptiedRedis(t *testing.T) {
 
 // A replica that lags behind takes over: it gets just what it lacks.
 func TestFailoverToAReplicaThatLagsBehind(t *testing.T) {
-	primary := startRedis(t, "everysec")
+	primary := startRedis(t, "everysec", "--repl-diskless-sync-delay", "0")
 	host, port, _ := strings.Cut(primary.Addr(), ":")
 	replica := startRedis(t, "everysec", "--replicaof", host+" "+port)
 	pdb, rdb := connect(t, primary.Addr()).rdb, connect(t, replica.Addr()).rdb
@@ -119,12 +119,12 @@ func TestLinkThatIsCutOverAndOver(t *testing.T) {
 	link := newProxy(t, server.Addr())
 	l := openLog(t, link.addr(), t.TempDir())
 	runLog(t, l)
-	for n := 0; n < 20000; n += 500 {
-		appendEvents(t, l, n, n+500)
+	for n := 0; n < 6000; n += 300 {
+		appendEvents(t, l, n, n+300)
 		sent := l.Stats().Sent
 		link.cut()
 		eventually(t, "events flow", func() bool { return l.Stats().Sent > sent || allSent(l)() })
 	}
 	eventually(t, "all is sent", allSent(l))
-	wantIDs(t, streamIDs(t, server.Addr()), eventIDs(0, 20000))
+	wantIDs(t, streamIDs(t, server.Addr()), eventIDs(0, 6000))
 }

@@ -32,9 +32,7 @@ func TestGroupSurvivesKilledRedis(t *testing.T) {
 // After FLUSHALL the group makes itself again, and does what it has not done.
 func TestGroupSurvivesEmptiedRedis(t *testing.T) {
 	b, f := newBench(t), newEffects()
-	runGroup(t, newTestGroup(t, b.client, GroupConfig{Handle: func(_ context.Context, d Delivery) error {
-		return f.do(d.Event, func() error { return nil })
-	}}))
+	runGroup(t, newTestGroup(t, b.client, GroupConfig{Handle: handled(f)}))
 	for round := range 3 {
 		appendEvents(t, b.log, round*200, round*200+200)
 		eventually(t, "some are done", func() bool { return f.count() > round*200+100 })
@@ -54,9 +52,7 @@ func TestGroupWorksOffAFullRedis(t *testing.T) {
 	if err := b.client.rdb.ConfigSet(t.Context(), "maxmemory", "1mb").Err(); err != nil {
 		t.Fatal(err)
 	}
-	runGroup(t, newTestGroup(t, b.client, GroupConfig{Handle: func(_ context.Context, d Delivery) error {
-		return f.do(d.Event, func() error { return nil })
-	}}))
+	runGroup(t, newTestGroup(t, b.client, GroupConfig{Handle: handled(f)}))
 	eventually(t, "all is done", func() bool { return f.count() == 500 && b.idle(t, "crm")() })
 	f.want(t, 0, 500)
 }

@@ -46,10 +46,7 @@ func (g *Group) dealing(ctx, working context.Context, bell *bell, stop func(erro
 	var away loudness
 	for ctx.Err() == nil {
 		t, err := g.takeSome(ctx, cap(slots)-len(slots))
-		if ctx.Err() != nil {
-			return
-		}
-		if away.report(err) {
+		if ctx.Err() == nil && away.report(err) {
 			g.log.Warn("group cannot reach redis", "error", err)
 		}
 		if err != nil {
@@ -242,6 +239,10 @@ func (g *Group) work(ctx, working context.Context, c *claim) error {
 	if c.abandoned {
 		g.counts.reclaimed.Add(1)
 		g.log.Warn("call was abandoned by a process that worked on it, taken over", "call", c.call, "attempt", c.attempt)
+	}
+	if ctx.Err() != nil { // the group has ended meanwhile: somebody else may have it at once
+		g.settle(ctx, working, c, outcome{what: "free"})
+		return nil
 	}
 	for {
 		err := g.handle(mine, c)

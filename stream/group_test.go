@@ -16,9 +16,7 @@ import (
 func TestGroupDoesEachEventOnceAndInOrder(t *testing.T) {
 	b, f := newBench(t), newEffects()
 	for range 3 { // three processes
-		runGroup(t, newTestGroup(t, connect(t, b.addr), GroupConfig{Parallel: 4, Handle: func(_ context.Context, d Delivery) error {
-			return f.do(d.Event, func() error { return nil })
-		}}))
+		runGroup(t, newTestGroup(t, connect(t, b.addr), GroupConfig{Parallel: 4, Handle: handled(f)}))
 	}
 	appendEvents(t, b.log, 0, 2000)
 	eventually(t, "all is done", func() bool { return f.count() == 2000 && b.idle(t, "crm")() })
@@ -134,9 +132,7 @@ func TestRepeatsAreDropped(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	runGroup(t, newTestGroup(t, b.client, GroupConfig{Handle: func(_ context.Context, d Delivery) error {
-		return f.do(d.Event, func() error { return nil })
-	}}))
+	runGroup(t, newTestGroup(t, b.client, GroupConfig{Handle: handled(f)}))
 	appendEvents(t, b.log, 3, 4)
 	eventually(t, "all is done", func() bool { return f.count() == 4 && b.idle(t, "crm")() })
 	f.want(t, 0, 4)
@@ -147,9 +143,7 @@ func TestRepeatsAreDropped(t *testing.T) {
 
 func TestMemoryOfRepeatsIsBounded(t *testing.T) {
 	b, f := newBench(t), newEffects()
-	runGroup(t, newTestGroup(t, b.client, GroupConfig{RememberMost: 50, Handle: func(_ context.Context, d Delivery) error {
-		return f.do(d.Event, func() error { return nil })
-	}}))
+	runGroup(t, newTestGroup(t, b.client, GroupConfig{RememberMost: 50, Handle: handled(f)}))
 	appendEvents(t, b.log, 0, 500)
 	eventually(t, "all is done", func() bool { return f.count() == 500 })
 	if n := b.client.rdb.ZCard(t.Context(), "markaz:group:crm:seen").Val(); n != 50 {

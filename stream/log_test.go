@@ -197,3 +197,24 @@ func TestStreamIDs(t *testing.T) {
 		t.Error(beforeTime(time.Time{}))
 	}
 }
+
+func TestAlwaysWaitsForTheDisk(t *testing.T) {
+	cfg := testConfig("127.0.0.1:1", t.TempDir())
+	for _, policy := range []SyncPolicy{SyncAlways, SyncInterval} {
+		cfg.Spool.Sync = policy
+		l, err := Open(cfg, quiet())
+		if err != nil {
+			t.Fatal(err)
+		}
+		appendEvents(t, l, 0, 300) // Run does not run: nobody else syncs
+		l.spool.mu.Lock()
+		unsynced := l.spool.unsynced
+		l.spool.mu.Unlock()
+		if unsynced != (policy == SyncInterval) {
+			t.Errorf("%s: unsynced is %v", policy, unsynced)
+		}
+		if err := l.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

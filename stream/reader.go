@@ -18,7 +18,7 @@ import (
 var ErrGap = errors.New("events may be missing since that id")
 
 // block is how long a read waits on the server for events.
-const block = time.Second
+const block = 500 * time.Millisecond
 
 // pageSize is how many entries are read in one exchange.
 const pageSize = 500
