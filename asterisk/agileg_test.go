@@ -123,4 +123,3 @@ func TestAGIOtherPaths(t *testing.T) {
 		t.Errorf("told:\n%s", r.told())
 	}
 }
-
