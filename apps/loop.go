@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"markaz/call"
@@ -13,7 +14,7 @@ import (
 // Config are the loop's settings; the zero value of each means its default.
 type Config struct {
 	Inbox      int           `yaml:"inbox"`       // events that may wait for the loop; default 8192
-	LeaseEvery time.Duration `yaml:"lease_every"` // between two renewals of the dead-man's switch; default 3 s
+	LeaseEvery time.Duration `yaml:"lease_every"` // between two renewals of the dead-man's switch; default 3 s, in Markaz a third of asterisk.lease
 	KeepEnded  time.Duration `yaml:"keep_ended"`  // how long ended calls can still be amended from memory; default 10 min
 }
 
@@ -71,7 +72,7 @@ func NewLoop(cfg Config, dep Deps) (*Loop, error) {
 		return nil, err
 	}
 	machines := append([]Machine{&reconciler{}}, dep.Machines...)
-	dep.Machines = append(machines, ender{}) // last: what others state of a leg's end belongs into the call
+	dep.Machines = append(machines, &ender{why: map[string]string{}}) // last: what others state of a leg's end belongs into the call
 	return &Loop{
 		cfg: cfg, dep: dep,
 		inbox:  make(chan call.Event, cfg.Inbox),
@@ -86,21 +87,32 @@ func NewLoop(cfg Config, dep Deps) (*Loop, error) {
 // Restore folds an event of an earlier run. The calls that are still open
 // afterwards are held against the PBX at the first SwitchSynced.
 func (l *Loop) Restore(e call.Event) {
-	l.calls.Apply(e)
+	l.fold(e)
 }
 
-// Restored drops what was over before this run and returns the calls that are
-// still open.
+// Restored drops what was over long before this run and returns the calls that
+// are still open.
 func (l *Loop) Restored() []*call.Call {
 	var open []*call.Call
-	for id, c := range l.calls {
+	for _, c := range l.calls {
 		if c.Over() {
-			delete(l.calls, id)
+			l.ended = append(l.ended, endedCall{c.ID, *c.Ended})
 			continue
 		}
 		open = append(open, c)
 	}
+	slices.SortFunc(l.ended, func(a, b endedCall) int { return a.at.Compare(b.at) })
+	l.sweep()
 	return open
+}
+
+// fold applies an event to its call. Only its start makes a call: one of which
+// something else is told without it is over since long.
+func (l *Loop) fold(e call.Event) (c *call.Call, changed bool) {
+	if l.calls[e.Call] == nil && e.Kind != call.CallStarted {
+		return nil, false
+	}
+	return l.calls.Apply(e)
 }
 
 // Post gives the loop an event. It waits while the inbox is full, so that
@@ -134,6 +146,18 @@ func (l *Loop) View(ctx context.Context, fn func(call.Book)) error {
 	case <-ctx.Done():
 		return fmt.Errorf("view calls: %w", ctx.Err())
 	}
+}
+
+// Fold applies events that somebody else has logged, such as the process that
+// began a call; what the call knows already changes nothing.
+func (l *Loop) Fold(ctx context.Context, events []call.Event) error {
+	return l.View(ctx, func(call.Book) {
+		for _, e := range events {
+			if c, changed := l.fold(e); changed && e.Kind == call.CallEnded {
+				l.ended = append(l.ended, endedCall{c.ID, l.dep.Now()})
+			}
+		}
+	})
 }
 
 // Run takes events until ctx ends.
@@ -201,7 +225,7 @@ func (l *Loop) apply(e call.Event) {
 	if c := l.calls[e.Call]; c != nil {
 		from = c.State
 	}
-	c, changed := l.calls.Apply(e)
+	c, changed := l.fold(e)
 	if c == nil || !changed {
 		return
 	}

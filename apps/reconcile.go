@@ -10,7 +10,7 @@ import (
 // reconciler holds the calls that we believe in against the legs that the PBX
 // really has, whenever it has told them all.
 type reconciler struct {
-	found map[string]bool
+	found map[string]call.Event // by leg
 }
 
 // Step implements Machine.
@@ -19,37 +19,46 @@ func (r *reconciler) Step(e call.Event, calls Calls) call.Out {
 	switch e.Kind {
 	case call.LegFound:
 		if r.found == nil {
-			r.found = map[string]bool{}
+			r.found = map[string]call.Event{}
 		}
-		r.found[e.Leg] = true
+		r.found[e.Leg] = e
 	case call.SwitchSynced:
-		r.bury(&out, e, calls)
+		calls.Each(func(c *call.Call) {
+			if c.Source == e.Source {
+				r.compare(&out, e, c)
+			}
+		})
+		slices.SortStableFunc(out.Facts, func(a, b call.Event) int { return cmp.Compare(a.Call, b.Call) })
 		r.found = nil
 	}
 	return out
 }
 
-// bury states the end of every leg that is gone. When it went is not known:
-// somewhere between the last event and now.
-func (r *reconciler) bury(out *call.Out, e call.Event, calls Calls) {
-	calls.Each(func(c *call.Call) {
-		if c.Source != e.Source {
-			return
+// compare states what has become of a call's legs meanwhile. When that was is
+// not known: somewhere between the last event and now.
+func (r *reconciler) compare(out *call.Out, e call.Event, c *call.Call) {
+	for i := range c.Legs {
+		leg := &c.Legs[i]
+		f, alive := r.found[leg.ID]
+		switch {
+		case leg.Ended != nil:
+		case !alive:
+			out.Fact(ended(c, leg, lostResult(leg), cmp.Or(e.Reason, call.Unseen)))
+		case f.Call == "":
+			out.Fact(ended(c, leg, call.Transferred, call.Fallback))
+		case f.Ref != "" && leg.Talking == nil:
+			out.Fact(call.Event{Kind: call.LegJoined, Call: c.ID, Leg: leg.ID, Source: c.Source, Ref: f.Ref})
+		case f.Ref == "" && leg.Talking != nil:
+			out.Fact(call.Event{Kind: call.LegLeft, Call: c.ID, Leg: leg.ID, Source: c.Source})
 		}
-		for i := range c.Legs {
-			leg := &c.Legs[i]
-			if leg.Ended == nil && !r.found[leg.ID] {
-				out.Fact(call.Event{
-					Kind: call.LegEnded, Call: c.ID, Leg: leg.ID, Source: c.Source,
-					Result: lostResult(leg), By: call.ByPBX, Reason: cmp.Or(e.Reason, "unseen"),
-				})
-			}
-		}
-		if len(c.Legs) == 0 {
-			out.Fact(call.Event{Kind: call.CallEnded, Call: c.ID, Source: c.Source, Disposition: call.CallLost, By: call.ByPBX, Reason: cmp.Or(e.Reason, "unseen")})
-		}
-	})
-	slices.SortStableFunc(out.Facts, func(a, b call.Event) int { return cmp.Compare(a.Call, b.Call) })
+	}
+	if len(c.Legs) == 0 {
+		out.Fact(call.Event{Kind: call.CallEnded, Call: c.ID, Source: c.Source, Disposition: call.CallLost, By: call.ByPBX, Reason: cmp.Or(e.Reason, call.Unseen)})
+	}
+}
+
+func ended(c *call.Call, leg *call.Leg, how call.Result, why string) call.Event {
+	return call.Event{Kind: call.LegEnded, Call: c.ID, Leg: leg.ID, Source: c.Source, Result: how, By: call.ByPBX, Reason: why}
 }
 
 func lostResult(l *call.Leg) call.Result {
@@ -60,23 +69,35 @@ func lostResult(l *call.Leg) call.Result {
 }
 
 // ender states the end of a call when its last leg has ended.
-type ender struct{}
+type ender struct {
+	why map[string]string // by call: why the caller's leg ended, while other legs live
+}
 
 // Step implements Machine.
-func (ender) Step(e call.Event, calls Calls) call.Out {
+func (m *ender) Step(e call.Event, calls Calls) call.Out {
 	var out call.Out
+	if e.Kind == call.CallEnded || e.Kind == call.CallMerged {
+		delete(m.why, e.Call)
+	}
 	c := calls.Call(e.Call)
 	if e.Kind != call.LegEnded || c == nil || c.Over() {
 		return out
+	}
+	if l := c.Leg(e.Leg); l != nil && l.Role == call.RoleCaller && e.Reason != "" {
+		m.why[c.ID] = e.Reason
 	}
 	for i := range c.Legs {
 		if c.Legs[i].Ended == nil {
 			return out
 		}
 	}
+	why := cmp.Or(m.why[c.ID], e.Reason)
+	if n := len(c.Queues); n > 0 && c.Queues[n-1].Left == "" { // nobody was there to see him leave
+		out.Fact(call.Event{Kind: call.QueueLeft, Call: c.ID, Leg: e.Leg, Source: c.Source, Queue: c.Queues[n-1].Queue, Reason: cmp.Or(why, call.Unseen)})
+	}
 	end := c.Conclude()
-	if e.Reason != "" && end.By == call.ByPBX {
-		end.Reason = e.Reason
+	if why != "" && end.By == call.ByPBX {
+		end.Reason = why
 		if end.Disposition != call.CallAnsweredD {
 			end.Disposition = call.CallLost
 		}

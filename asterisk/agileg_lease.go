@@ -73,7 +73,13 @@ func (l *agiLease) left() time.Duration { return l.ends.Sub(l.now()) }
 
 const timeoutVariable = "TIMEOUT(absolute)"
 
+// set takes note of the new end only when Asterisk has: after a freeze the
+// first thing to fail may be this, and the old end tells why.
 func (l *agiLease) set(d time.Duration) error {
-	l.ends = l.now().Add(d)
-	return l.session.SetVariable(timeoutVariable, strconv.FormatFloat(d.Seconds(), 'f', 1, 64))
+	ends := l.now().Add(d)
+	if err := l.session.SetVariable(timeoutVariable, strconv.FormatFloat(d.Seconds(), 'f', 1, 64)); err != nil {
+		return err
+	}
+	l.ends = ends
+	return nil
 }

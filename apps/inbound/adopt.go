@@ -3,6 +3,7 @@ package inbound
 import (
 	"encoding/json"
 	"slices"
+	"strings"
 	"time"
 
 	"markaz/apps"
@@ -127,10 +128,13 @@ func hasLeg(f *found, leg string) bool { _, ok := f.legs[leg]; return ok }
 
 // resume puts an adopted caller back where he was.
 func (a *App) resume(out *call.Out, s *session, c *call.Call, f *found) {
-	person := a.reattach(out, s, c, f)
+	r := a.reattach(out, s, c, f)
 	switch {
-	case person != nil:
-		s.phase, s.with = talking, person.leg
+	case r != nil && c.Answered != nil:
+		s.phase, s.with = talking, r.leg
+		if !together(f, s.leg, r.leg) { // nobody was there to join them
+			out.Do(call.Bridge{Call: s.call, ID: s.call, Legs: []string{s.leg, r.leg}})
+		}
 		out.Do(call.Lease{Leg: s.leg})
 		return
 	case c.Answered != nil: // the other party hung up meanwhile
@@ -138,8 +142,19 @@ func (a *App) resume(out *call.Out, s *session, c *call.Call, f *found) {
 		return
 	}
 	out.Do(call.Lease{Leg: s.leg, On: true})
-	a.place(c, f)
-	a.goOn(out, s, f, c.To, c.Line.DID)
+	switch {
+	case r == nil:
+		a.place(s, c, &f.memory)
+		a.goOn(out, s, f, c.To, c.Line.DID)
+	case r.answered:
+		a.talk(out, s, r)
+	default:
+		s.phase = ringing
+	}
+}
+
+func together(f *found, x, y string) bool {
+	return f.legs[x].Ref != "" && f.legs[x].Ref == f.legs[y].Ref
 }
 
 // goOn puts a caller where the memory says; without one he begins anew.
@@ -157,39 +172,70 @@ func (a *App) goOn(out *call.Out, s *session, f *found, to, did string) {
 	}
 }
 
-// place fills in from the record what the leg did not remember.
-func (a *App) place(c *call.Call, f *found) {
-	n := len(c.Queues)
-	if f.memory.Queue != "" || n == 0 || c.Queues[n-1].Left != "" {
+// place corrects by the record what the leg remembers, which may be older: a
+// leg is written to only when nothing plays.
+func (a *App) place(s *session, c *call.Call, m *memory) {
+	queued, menu := m.Queue, m.Menu
+	m.Queue, m.Menu = "", nil
+	if n := len(c.Queues); n > 0 && c.Queues[n-1].Left == "" {
+		q := c.Queues[n-1]
+		if old := q.Joined.Sub(m.Joined); queued != q.Queue || old.Abs() > time.Second {
+			m.Joined, m.Ticket = q.Joined, q.Joined.UnixMicro()
+		}
+		m.Queue, m.Told = q.Queue, 0
+		if k := len(q.Heard); k > 0 {
+			m.Told = q.Heard[k-1]
+		}
 		return
 	}
-	q := c.Queues[n-1]
-	f.memory.Queue, f.memory.Joined, f.memory.Ticket = q.Queue, q.Joined, q.Joined.UnixMicro()
-	if k := len(q.Heard); k > 0 {
-		f.memory.Told = q.Heard[k-1]
+	if n := len(c.Menus); n > 0 && c.Menus[n-1].Left == "" {
+		m.Menu = inMenuOf(c.Menus[n-1].Menu, menu)
+		m.Menu.Call, m.Menu.Leg = s.call, s.leg
 	}
 }
 
-// reattach finds who talks with the caller, and hangs up phones that rang for
-// a process that is no more: whoever waits is offered anew.
-func (a *App) reattach(out *call.Out, s *session, c *call.Call, f *found) *ring {
-	var with *ring
+// inMenuOf is where a caller stands in the menu or message of that name: as
+// remembered, if that is the one.
+func inMenuOf(name string, remembered *ivr.State) *ivr.State {
+	at := ivr.State{Menu: name}
+	if message, ok := strings.CutPrefix(name, "message:"); ok {
+		at.Menu, at.Message = "", message
+	}
+	if m := remembered; m != nil {
+		if m.Message == at.Message && (m.Menu == at.Menu || m.Message != "") {
+			return m
+		}
+		at.Lang, at.Count = m.Lang, m.Count
+	}
+	return &at
+}
+
+// reattach finds who talks with the caller, or whose phone rings for him
+// alone. Phones that rang for a queue of a process that is no more are hung
+// up: whoever waits is offered anew.
+func (a *App) reattach(out *call.Out, s *session, c *call.Call, f *found) (with *ring) {
 	for i := range c.Legs {
 		l := &c.Legs[i]
-		e, alive := f.legs[l.ID]
-		if !alive || l.ID == s.leg {
+		if _, alive := f.legs[l.ID]; !alive || l.ID == s.leg {
 			continue
 		}
 		r := &ring{leg: l.ID, agent: l.Agent, address: l.Address, direct: l.Agent == "", answered: l.Answered != nil}
-		s.rings[l.ID] = r
-		if r.answered && c.Answered != nil && e.Ref == s.call && f.legs[s.leg].Ref == s.call {
-			with = r
-			if r.agent != "" {
-				a.carry(out, s.at, a.floor.Adopt(s.at, r.agent, s.call, l.Queue))
-			}
+		stays := r.direct
+		if c.Answered != nil {
+			stays = r.answered
+		}
+		if with != nil || !stays || !l.Role.Person() {
+			out.Do(call.Hangup{Leg: l.ID, Cause: call.CauseNormal})
 			continue
 		}
-		out.Do(call.Hangup{Leg: l.ID, Cause: call.CauseNormal})
+		with = r
+		s.rings[l.ID] = r
+		switch {
+		case r.agent != "":
+			a.carry(out, s.at, a.floor.Adopt(s.at, r.agent, s.call, l.Queue))
+		case l.Role == call.RoleAgent:
+			a.carry(out, s.at, a.floor.Busy(s.at, l.Address, true))
+		}
 	}
 	return with
 }

@@ -90,7 +90,9 @@ func (a *App) Step(e call.Event, calls apps.Calls) call.Out {
 		a.agentAsked(&out, e)
 		return out
 	case call.LegFound:
-		a.remember(e)
+		if e.Call != "" { // else it is with the dialplan alone
+			a.remember(e)
+		}
 		return out
 	case call.SwitchSynced:
 		a.synced(&out, e, calls)

@@ -1,6 +1,8 @@
 package inbound
 
 import (
+	"cmp"
+
 	"markaz/call"
 	"markaz/queue"
 )
@@ -77,12 +79,24 @@ func (a *App) callerGone(out *call.Out, s *session, e call.Event) {
 		a.menu(out, s, e)
 	}
 	s.phase = leaving
-	a.carry(out, s.at, a.floor.Leave(s.at, s.call, queue.Abandoned))
+	a.carry(out, s.at, a.floor.Leave(s.at, s.call, whyGone(e)))
 	for _, r := range s.rings {
 		if r.agent == "" || r.answered { // the floor has withdrawn the others
 			out.Do(call.Hangup{Leg: r.leg, Cause: call.CauseNormal})
 		}
 	}
+}
+
+// whyGone tells who hangs up from who is lost to us: only the first has
+// abandoned the queue.
+func whyGone(e call.Event) queue.Reason {
+	switch {
+	case e.By != call.ByPBX:
+		return queue.Abandoned
+	case e.Result == call.Transferred:
+		return call.Fallback
+	}
+	return queue.Reason(cmp.Or(e.Reason, call.Unseen))
 }
 
 // unanswered sends a caller on whose one phone did not answer.

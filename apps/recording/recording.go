@@ -30,6 +30,10 @@ func (a *App) Step(e call.Event, calls apps.Calls) call.Out {
 		if record, _ := a.policy.Plan(*c); record {
 			out.Do(call.Record{Call: c.ID, Bridge: c.ID, ID: c.ID + "-r1"})
 		}
+	case call.CallEnded:
+		if c != nil && e.By == call.ByPBX && e.Reason != "" {
+			stop(&out, c)
+		}
 	case call.RecordingAvailable, call.RecordingFailed, call.RecordingDeleted:
 		if c != nil && !c.Over() {
 			return out // its record takes the fact itself
@@ -37,6 +41,16 @@ func (a *App) Step(e call.Event, calls apps.Calls) call.Out {
 		out.Fact(amendment(e, c))
 	}
 	return out
+}
+
+// stop states the end of recordings that ended unseen with their call, so that
+// what there is of them is brought in.
+func stop(out *call.Out, c *call.Call) {
+	for _, r := range c.Recordings {
+		if r.State == "recording" || r.State == "paused" {
+			out.Fact(call.Event{Kind: call.RecordingStopped, Call: c.ID, Source: c.Source, Recording: r.ID})
+		}
+	}
 }
 
 // amendment repeats a fact about a file for a record that is closed.
