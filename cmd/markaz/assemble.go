@@ -140,7 +140,7 @@ func (s *server) makeCalls(ctx context.Context) error {
 		return err
 	}
 	background := context.WithoutCancel(ctx) // the loop outlives the signal to stop
-	s.sw, err = asterisk.New(s.cfg.Asterisk, s.log, func(e call.Event) { s.loop.Post(background, e) })
+	s.sw, err = asterisk.New(s.cfg.Asterisk, s.log, s.hear(background))
 	if err != nil {
 		return err
 	}

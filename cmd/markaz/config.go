@@ -96,6 +96,9 @@ func (c *config) complete() {
 	in(&c.Prompts.Dir, "prompts")
 	in(&c.Recorder.Dir, "recordings")
 	c.recordQueues()
+	if c.Loop.LeaseEvery == 0 {
+		c.Loop.LeaseEvery = c.Asterisk.Lease / 3 // one may come late, and one get lost
+	}
 	if c.Dialplan.AGI == "" {
 		c.Dialplan.AGI = c.Asterisk.AGI.Listen
 	}
@@ -141,6 +144,9 @@ func (c *config) validate() error {
 	part("asterisk", c.Asterisk.Validate())
 	part("stream", c.Stream.Validate())
 	part("loop", c.Loop.Validate())
+	if c.Loop.LeaseEvery > c.Asterisk.Lease/2 {
+		part("loop", fmt.Errorf("lease_every: want at most half of asterisk.lease, which is %v, have %v", c.Asterisk.Lease, c.Loop.LeaseEvery))
+	}
 	part("ivr", c.IVR.Validate(lang.New()))
 	part("inbound", c.Inbound.Validate())
 	part("", c.Floor.Validate())
