@@ -9,8 +9,6 @@ import (
 	"syscall"
 	"time"
 
-	lib "github.com/CyCoreSystems/ari/v6"
-
 	"markaz/asterisk/ari"
 	"markaz/dialplan"
 	"markaz/stream"
@@ -207,11 +205,7 @@ func (d *doctor) dialplan(ctx context.Context, client *ari.Client) {
 		d.good("dialplan", "markaz.conf is loaded")
 	}
 	word := newID()
-	err = client.Originate(ctx, lib.OriginateRequest{
-		Endpoint: "Local/s@" + dialplan.ContextCheck + "/n", ChannelID: "markaz-check-" + word,
-		Context: dialplan.ContextCheck, Extension: "wait", Priority: 1, Timeout: 5,
-		Variables: map[string]string{dialplan.VarAsk: word},
-	})
+	err = client.Call(ctx, "markaz-check-"+word, dialplan.ContextCheck, "s", "wait", map[string]string{dialplan.VarAsk: word})
 	if err != nil {
 		d.bad(exitFailure, "test call", err.Error(), "load chan_local (core) and pbx_config in modules.conf")
 		return
