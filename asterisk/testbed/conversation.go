@@ -141,6 +141,19 @@ func (c *Conversation) SendDTMF(ctx context.Context, keys string) error {
 	return c.mouth.drain(ctx, c.ended)
 }
 
+// FloodDTMF presses keys as fast as a machine that means harm, 500 a second, and
+// returns when all were sent.
+func (c *Conversation) FloodDTMF(ctx context.Context, keys string) error {
+	select {
+	case c.mouth.floods <- keys:
+		return c.mouth.drain(ctx, c.ended)
+	case <-c.ended:
+		return fmt.Errorf("flood DTMF: %w", ErrEnded)
+	case <-ctx.Done():
+		return fmt.Errorf("flood DTMF: %w", ctx.Err())
+	}
+}
+
 // WaitAnswer waits until the call is answered; *CallError says that it will not be.
 func (c *Conversation) WaitAnswer(ctx context.Context) error {
 	select {

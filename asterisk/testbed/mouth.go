@@ -18,10 +18,11 @@ import (
 // mouth is what a phone sends: a tone, silence, keys. A telephone sends RTP all
 // the time; Asterisk counts on it (ANSWER takes 500 ms without).
 type mouth struct {
-	keys chan rune
-	mu   sync.Mutex
-	says tone.Tone
-	idle chan chan struct{}
+	keys   chan rune
+	floods chan string
+	mu     sync.Mutex
+	says   tone.Tone
+	idle   chan chan struct{}
 }
 
 // keyGap is the sound between two keys, without which Asterisk takes two equal
@@ -29,7 +30,7 @@ type mouth struct {
 const keyGap = 5 // frames
 
 func newMouth() *mouth {
-	return &mouth{keys: make(chan rune), idle: make(chan chan struct{})}
+	return &mouth{keys: make(chan rune), floods: make(chan string), idle: make(chan chan struct{})}
 }
 
 func (m *mouth) say(t tone.Tone) {
@@ -86,6 +87,10 @@ func (m *mouth) run(d *diago.DialogMedia, ended <-chan struct{}) {
 			}
 			d.RTPPacketWriter.DelayTimestamp(dtmfSamples) // the key took time in which no sound was sent
 			gap = keyGap
+		case keys := <-m.floods:
+			if err := flood(d.RTPPacketWriter, w, keys); err != nil {
+				return
+			}
 		default:
 		}
 		if _, err := w.Write(m.tone().Frame(n)); err != nil && !errors.Is(err, net.ErrClosed) {
@@ -94,6 +99,28 @@ func (m *mouth) run(d *diago.DialogMedia, ended <-chan struct{}) {
 			return
 		}
 	}
+}
+
+// flood sends keys as no telephone would: ten in the time of one frame of
+// sound, each of a first and a last packet.
+func flood(p *media.RTPPacketWriter, sound io.Writer, keys string) error {
+	silence := tone.Tone{}.Frame(0)
+	for i, key := range keys {
+		event := media.RTPDTMFEncode8000(key)
+		first, last := media.DTMFEncode(event[0]), media.DTMFEncode(event[len(event)-1])
+		if _, err := p.WriteSamples(first, 0, true, media.CodecTelephoneEvent8000.PayloadType); err != nil {
+			return err
+		}
+		if _, err := p.WriteSamples(last, tone.FrameLen, false, media.CodecTelephoneEvent8000.PayloadType); err != nil {
+			return err
+		}
+		if i%10 == 9 {
+			if _, err := sound.Write(silence); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // dtmfSamples is how long diago's seven packets of a key take.
