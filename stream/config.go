@@ -19,7 +19,7 @@ type Config struct {
 	MaxAge time.Duration `yaml:"max_age"`
 	// HardMaxLen is the number of events that Redis never exceeds by much. The
 	// oldest go even if a group still needs them, which is reported as an
-	// error. Default 5 million, about 3.5 GB of memory.
+	// error. Default 5 million, 2 to 3 GB of memory.
 	HardMaxLen int64 `yaml:"hard_max_len"`
 }
 

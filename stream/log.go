@@ -8,6 +8,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"markaz/call"
 )
 
@@ -20,6 +22,7 @@ type Log struct {
 	pump   *pump
 	bufs   sync.Pool
 	status statusBoard
+	unsure loudness // about the disk's confirmation
 }
 
 // Open opens the spool and prepares the way to Redis, without waiting for it.
@@ -70,34 +73,34 @@ func (l *Log) Append(e call.Event) error {
 	}
 	l.pump.wake()
 	if l.cfg.Spool.Sync == SyncAlways {
-		if err := l.spool.sync(); err != nil {
-			l.log.Error("disk did not confirm an event", "error", err)
-		}
+		l.sync()
 	}
 	return nil
+}
+
+// sync makes the disk confirm what was written. If it does not, the events are
+// still safe from the death of this process.
+func (l *Log) sync() {
+	if err := l.spool.sync(); l.unsure.report(err) {
+		l.log.Error("disk did not confirm events", "error", err)
+	}
 }
 
 // Run carries the spool to Redis, tells the disk to make it permanent, removes
 // what is not needed any more and trims the stream, until ctx ends. It then
 // makes one short last try to bring everything to Redis. It survives every
-// failure of Redis and of the disk.
+// failure of Redis and of the disk; only [ErrRestored] ends it early.
 func (l *Log) Run(ctx context.Context) error {
-	var helpers sync.WaitGroup
-	for _, help := range []func(context.Context){l.pump.run, l.syncing, l.keeping, l.trimming, l.watching} {
-		helpers.Go(func() { help(ctx) })
+	helpers, ctx := errgroup.WithContext(ctx)
+	helpers.Go(func() error { return l.pump.run(ctx) })
+	for _, help := range []func(context.Context){l.syncing, l.keeping, l.trimming, l.watching} {
+		helpers.Go(func() error { help(ctx); return nil })
 	}
-	helpers.Wait()
-	return l.spool.sync()
+	return errors.Join(helpers.Wait(), l.spool.sync())
 }
 
 // syncing makes the disk confirm what was written, at most once an interval.
-func (l *Log) syncing(ctx context.Context) {
-	every(ctx, l.cfg.Spool.SyncInterval, func() {
-		if err := l.spool.sync(); err != nil {
-			l.log.Error("disk did not confirm events", "error", err)
-		}
-	})
-}
+func (l *Log) syncing(ctx context.Context) { every(ctx, l.cfg.Spool.SyncInterval, l.sync) }
 
 // keeping repairs and tidies the spool.
 func (l *Log) keeping(ctx context.Context) {
@@ -161,11 +164,14 @@ func every(ctx context.Context, d time.Duration, fn func()) {
 // loudness says of a failure that goes on whether to report it again: at once,
 // then each minute.
 type loudness struct {
+	mu      sync.Mutex
 	failing bool
 	told    time.Time
 }
 
 func (l *loudness) report(err error) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	if err == nil {
 		l.failing = false
 		return false

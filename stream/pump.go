@@ -3,6 +3,7 @@ package stream
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"maps"
 	"sync/atomic"
@@ -51,7 +52,12 @@ func (p *pump) wake() {
 // farewell bounds the last try to send when the process stops.
 const farewell = 2 * time.Second
 
-func (p *pump) run(ctx context.Context) {
+// ErrRestored says that Redis has events of this very process that it has not
+// written: the machine was put back to an earlier state while it ran. The
+// process must end; the next one begins a session of its own.
+var ErrRestored = errors.New("redis has later events of this process than the process itself")
+
+func (p *pump) run(ctx context.Context) error {
 	var wait backoff
 	var down loudness
 	for ctx.Err() == nil {
@@ -64,6 +70,9 @@ func (p *pump) run(ctx context.Context) {
 			wait = backoff{} // it had worked
 		}
 		p.up.Store(false)
+		if errors.Is(err, ErrRestored) {
+			return err
+		}
 		if errors.Is(err, errRewound) {
 			p.rewind.Add(1)
 			p.log.Warn("redis has lost events that it had, they are sent again from the spool")
@@ -79,6 +88,7 @@ func (p *pump) run(ctx context.Context) {
 	if err := p.carry(last, false); err != nil {
 		p.log.Warn("events stay in the spool for the next start", "error", err, "events", p.backlog())
 	}
+	return nil
 }
 
 func (p *pump) backlog() uint64 {
@@ -147,6 +157,9 @@ func (p *pump) ask(ctx context.Context) (map[uint64]uint64, error) {
 	has, err := p.redis.have(ctx, p.spool.sessions())
 	if err != nil {
 		return nil, err
+	}
+	if n, last := has[p.spool.session], p.spool.lastIndex(); n > last {
+		return nil, fmt.Errorf("%w: %d of %d", ErrRestored, n, last)
 	}
 	for session, index := range has {
 		p.spool.acknowledged(session, index, 0)

@@ -280,3 +280,14 @@ func TestBatchesAreBounded(t *testing.T) {
 	}
 	wantIDs(t, got, eventIDs(0, 400))
 }
+
+// A machine that was put back to an earlier state must not go on numbering
+// from there: Redis would take its events for repeats.
+func TestRestoredMachineStops(t *testing.T) {
+	s := openTestSpool(t, spoolConfig(t), &heard{})
+	appendSome(t, s, 0, 10)
+	p := &pump{spool: s, redis: &fakeRedis{writers: map[uint64]uint64{s.session: 50}}, log: quiet(), woken: make(chan struct{}, 1)}
+	if err := p.run(t.Context()); !errors.Is(err, ErrRestored) {
+		t.Fatal(err)
+	}
+}

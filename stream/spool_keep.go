@@ -40,6 +40,13 @@ func (s *spool) sessions() []uint64 {
 	return out
 }
 
+// lastIndex is the index of the latest record of this session.
+func (s *spool) lastIndex() uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.next - 1
+}
+
 // unsent counts the records that Redis is not known to have.
 func (s *spool) unsent() uint64 {
 	n := s.next - 1 - min(s.next-1, s.acks.at[s.session])
