@@ -2,11 +2,16 @@ package main
 
 import (
 	"context"
+	"errors"
+	"net/http"
+	"os/exec"
+	"strings"
 	"testing"
 	"time"
 
 	"markaz/asterisk/testbed"
 	"markaz/asterisk/testbed/office"
+	"markaz/asterisk/testbed/proc"
 	"markaz/call"
 	"markaz/dialplan"
 )
@@ -128,4 +133,57 @@ func answerAndSpeak(c *conversation) {
 	if c.Answer() == nil {
 		c.Speak()
 	}
+}
+
+// second is another Markaz on the same Asterisk and Redis, not started yet.
+func (h *house) second() *office.Office {
+	h.t.Helper()
+	twin, err := h.Twin()
+	h.must(err)
+	h.t.Cleanup(func() {
+		if h.t.Failed() {
+			h.t.Logf("the second markaz:\n%s", twin.Log())
+		}
+		if err := twin.Close(); err != nil {
+			h.t.Error(err)
+		}
+	})
+	return twin
+}
+
+// awaitUnready waits until Markaz says that it serves no new calls.
+func (h *house) awaitUnready(ctx context.Context) error {
+	for {
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, h.Web()+"/readyz", nil)
+		if err != nil {
+			return err
+		}
+		res, err := http.DefaultClient.Do(req)
+		if err != nil {
+			return err
+		}
+		_ = res.Body.Close()
+		if res.StatusCode == http.StatusServiceUnavailable {
+			return nil
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+}
+
+// exitCode is how a program that has ended did so.
+func exitCode(p *proc.Process) int {
+	var failed *exec.ExitError
+	switch err := p.Wait(); {
+	case err == nil:
+		return 0
+	case errors.As(err, &failed):
+		return failed.ExitCode()
+	default:
+		return -1
+	}
+}
+
+func lastLine(text string) string {
+	text = strings.TrimSpace(text)
+	return text[strings.LastIndexByte(text, '\n')+1:]
 }

@@ -43,6 +43,7 @@ type Office struct {
 	log    *os.File
 	markaz *proc.Process
 	ownDir bool
+	guest  bool // in the office of another
 }
 
 // Token is what the office's web interface wants.
@@ -71,13 +72,42 @@ func Start(ctx context.Context, opt Options) (o *Office, err error) {
 	if err := o.startAsterisk(ctx); err != nil {
 		return o, err
 	}
-	if o.log, err = os.OpenFile(o.LogFile(), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644); err != nil {
-		return o, fmt.Errorf("open log: %w", err)
+	if err := o.openLog(); err != nil {
+		return o, err
 	}
 	if err := o.Begin(); err != nil {
 		return o, err
 	}
 	return o, o.WaitReady(ctx)
+}
+
+// Twin is a second Markaz on the same Asterisk and Redis, with a folder and
+// ports of its own. Begin starts it; its Close leaves the office alone.
+func (o *Office) Twin() (twin *Office, err error) {
+	twin = &Office{Bed: o.Bed, Redis: o.Redis, opt: o.opt, guest: true}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, twin.Close())
+		}
+	}()
+	if twin.opt.Dir, err = os.MkdirTemp("", "markaz-office-"); err != nil {
+		return twin, fmt.Errorf("make office folder: %w", err)
+	}
+	twin.ownDir = true
+	if twin.ports, err = proc.ReservePorts(4); err != nil {
+		return twin, err
+	}
+	if err := os.WriteFile(twin.ConfigFile(), []byte(twin.config()), 0o600); err != nil {
+		return twin, fmt.Errorf("write configuration: %w", err)
+	}
+	return twin, twin.openLog()
+}
+
+func (o *Office) openLog() (err error) {
+	if o.log, err = os.OpenFile(o.LogFile(), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644); err != nil {
+		return fmt.Errorf("open log: %w", err)
+	}
+	return nil
 }
 
 // startAsterisk starts Asterisk and gives it the dialplan that Markaz installs
@@ -129,6 +159,9 @@ func (o *Office) Dir() string { return o.opt.Dir }
 
 // Web is the address of Markaz' web port.
 func (o *Office) Web() string { return "http://" + o.ports.Addr(0) }
+
+// AGI is where Markaz takes FastAGI connections.
+func (o *Office) AGI() string { return o.ports.Addr(1) }
 
 // Begin starts Markaz, or starts it again after Kill or End. It does not wait.
 func (o *Office) Begin() error {
@@ -229,7 +262,7 @@ func (o *Office) AwaitCalls(ctx context.Context, enough func([]call.Call) bool) 
 		case <-ctx.Done():
 			text, _ := json.MarshalIndent(list, "", " ")
 			return list, fmt.Errorf("the call records do not come: %w (%w)\n%s", ctx.Err(), err, text)
-		case <-time.After(100 * time.Millisecond):
+		case <-time.After(250 * time.Millisecond): // each look is a program
 		}
 	}
 }
@@ -240,10 +273,10 @@ func (o *Office) Close() error {
 		o.markaz.Stop(10 * time.Second)
 	}
 	var errs []error
-	if o.Bed != nil {
+	if o.Bed != nil && !o.guest {
 		errs = append(errs, o.Bed.Close())
 	}
-	if o.Redis != nil {
+	if o.Redis != nil && !o.guest {
 		errs = append(errs, o.Redis.Close())
 	}
 	if o.log != nil {
