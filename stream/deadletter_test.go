@@ -35,10 +35,7 @@ func TestPoisonBecomesADeadLetterAndBlocksNobody(t *testing.T) {
 	appendEvents(t, b.log, 0, 140)
 	eventually(t, "all but two are done", func() bool { return f.count() == 138 && b.idle(t, "crm")() })
 	f.want(t, 0, 140, 10, 11)
-	dead, err := b.client.DeadLetters(t.Context(), "crm", "", 10)
-	if err != nil || len(dead) != 2 {
-		t.Fatal(dead, err)
-	}
+	dead := deadLetters(t, b, "", 2)
 	slices.SortFunc(dead, func(a, b DeadLetter) int { return strings.Compare(a.Event.ID, b.Event.ID) })
 	checkDeadLetter(t, dead[0], poison, 3, "panicked: poison")
 	checkDeadLetter(t, dead[1], rotten, 1, "422")
@@ -53,16 +50,16 @@ func TestPoisonBecomesADeadLetterAndBlocksNobody(t *testing.T) {
 	mu.Lock()
 	healed = true
 	mu.Unlock()
-	dead, err = b.client.DeadLetters(t.Context(), "crm", "", 1)
-	if err != nil || len(dead) != 1 || dead[0].Event.ID != rotten {
-		t.Fatal(dead, err)
+	dead = deadLetters(t, b, "", 1)
+	if dead[0].Event.ID != rotten {
+		t.Fatal(dead)
 	}
 	if n, err := b.client.Drop(t.Context(), "crm", dead[0].ID); err != nil || n != 1 {
 		t.Fatal(n, err)
 	}
-	dead, err = b.client.DeadLetters(t.Context(), "crm", dead[0].ID, 9)
-	if err != nil || len(dead) != 1 || dead[0].Event.ID != poison {
-		t.Fatal(dead, err)
+	dead = deadLetters(t, b, dead[0].ID, 1)
+	if dead[0].Event.ID != poison {
+		t.Fatal(dead)
 	}
 	if _, err := b.client.Replay(t.Context(), "crm", dead[0].ID); err != nil {
 		t.Fatal(err)
@@ -80,4 +77,14 @@ func checkDeadLetter(t *testing.T, d DeadLetter, id string, attempts int, reason
 		d.Event.Call == "" || time.Since(d.At).Abs() > time.Minute {
 		t.Fatalf("%+v", d)
 	}
+}
+
+// deadLetters lists up to n dead letters, and wants as many.
+func deadLetters(t *testing.T, b *bench, after string, n int) []DeadLetter {
+	t.Helper()
+	dead, err := b.client.DeadLetters(t.Context(), "crm", after, n)
+	if err != nil || len(dead) != n {
+		t.Fatal(dead, err)
+	}
+	return dead
 }

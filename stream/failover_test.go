@@ -29,26 +29,35 @@ func TestFrozenRedis(t *testing.T) {
 	wantIDs(t, streamIDs(t, server.Addr()), eventIDs(0, 1100))
 }
 
-func TestFullRedis(t *testing.T) {
-	server := startRedis(t, "everysec")
-	rdb := connect(t, server.Addr()).rdb
-	l := openLog(t, server.Addr(), t.TempDir())
-	runLog(t, l)
-	appendEvents(t, l, 0, 100)
-	eventually(t, "all is sent", allSent(l))
-	if err := rdb.ConfigSet(t.Context(), "maxmemory", "1mb").Err(); err != nil {
-		t.Fatal(err)
+// Whatever the reason for which Redis takes no events: not now is not never.
+func TestRedisThatRefuses(t *testing.T) {
+	for name, do := range map[string][2][]any{
+		"full":        {{"CONFIG", "SET", "maxmemory", "1mb"}, {"CONFIG", "SET", "maxmemory", "0"}},
+		"no replicas": {{"CONFIG", "SET", "min-replicas-to-write", "1"}, {"CONFIG", "SET", "min-replicas-to-write", "0"}},
+		"read only":   {{"REPLICAOF", "127.0.0.1", "1"}, {"REPLICAOF", "NO", "ONE"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			server := startRedis(t, "everysec")
+			rdb := connect(t, server.Addr()).rdb
+			l := openLog(t, server.Addr(), t.TempDir())
+			runLog(t, l)
+			appendEvents(t, l, 0, 100)
+			eventually(t, "all is sent", allSent(l))
+			if err := rdb.Do(t.Context(), do[0]...).Err(); err != nil {
+				t.Fatal(err)
+			}
+			appendEvents(t, l, 100, 1000)
+			eventually(t, "the refusal is noticed", func() bool { return !l.Stats().RedisUp })
+			if got := rdb.XLen(t.Context(), "markaz:events").Val(); got != 100 {
+				t.Fatalf("%d events in a Redis that takes none", got)
+			}
+			if err := rdb.Do(t.Context(), do[1]...).Err(); err != nil {
+				t.Fatal(err)
+			}
+			eventually(t, "all is sent", allSent(l))
+			wantIDs(t, streamIDs(t, server.Addr()), eventIDs(0, 1000))
+		})
 	}
-	appendEvents(t, l, 100, 1000)
-	eventually(t, "the refusal is noticed", func() bool { return !l.Stats().RedisUp })
-	if got := len(streamIDs(t, server.Addr())); got != 100 {
-		t.Fatalf("%d events in a full Redis", got)
-	}
-	if err := rdb.ConfigSet(t.Context(), "maxmemory", "0").Err(); err != nil {
-		t.Fatal(err)
-	}
-	eventually(t, "all is sent", allSent(l))
-	wantIDs(t, streamIDs(t, server.Addr()), eventIDs(0, 1000))
 }
 
 // After FLUSHALL Redis gets again what the spool still has, which is all here.
