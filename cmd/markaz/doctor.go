@@ -194,20 +194,12 @@ func (d *doctor) sounds(ctx context.Context, client *ari.Client) {
 	}
 }
 
-// dialplan looks for the installed file and sends a call through it.
+// dialplan sends a call through the installed file to the running Markaz.
 func (d *doctor) dialplan(ctx context.Context, client *ari.Client) {
-	there, err := client.Global(ctx, "DIALPLAN_EXISTS("+dialplan.ContextServe+",s,1)")
-	if err != nil || there == "0" { // "" where func_dialplan is not loaded: the call will tell
-		d.bad(exitFailure, "dialplan", "the contexts of markaz.conf are not loaded", "run: markaz dialplan install, and follow what it says")
-		return
-	}
-	if there == "1" {
-		d.good("dialplan", "markaz.conf is loaded")
-	}
 	word := newID()
-	err = client.Call(ctx, "markaz-check-"+word, dialplan.ContextCheck, "s", "wait", map[string]string{dialplan.VarAsk: word})
+	err := client.Call(ctx, "markaz-check-"+word, dialplan.ContextCheck, "s", "wait", map[string]string{dialplan.VarAsk: word})
 	if err != nil {
-		d.bad(exitFailure, "test call", err.Error(), "load chan_local (core) and pbx_config in modules.conf")
+		d.bad(exitFailure, "dialplan", err.Error(), "run: markaz dialplan install, and do what it says")
 		return
 	}
 	defer func() { _ = client.Hangup(context.WithoutCancel(ctx), "markaz-check-"+word, 0) }() // over by now, or gone in 5 s
@@ -231,7 +223,7 @@ func (d *doctor) testCall(ctx context.Context, client *ari.Client, word string) 
 		case <-time.After(100 * time.Millisecond):
 		}
 	}
-	d.bad(exitFailure, "test call", "the call never came back", "see that markaz.conf is included and loaded (markaz dialplan install); look at: asterisk -rx 'core show channels', and at the log of Markaz")
+	d.bad(exitFailure, "dialplan", "a test call never came back: markaz.conf is not loaded, or is an old one", "run: markaz dialplan install, and do what it says")
 }
 
 // redis looks at the stream.
