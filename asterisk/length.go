@@ -69,7 +69,13 @@ type soundFormat struct {
 // soundFormats are those that Asterisk's sound packages come in.
 func soundFormats() []soundFormat {
 	return []soundFormat{
-		{".wav", 16000}, {".ulaw", 8000}, {".alaw", 8000}, {".gsm", 1650}, {".sln", 16000},
-		{".sln16", 32000}, {".g722", 8000}, {".g729", 1000},
+		{".wav", 16000},
+		{".ulaw", 8000},
+		{".alaw", 8000},
+		{".gsm", 1650},
+		{".sln", 16000},
+		{".sln16", 32000},
+		{".g722", 8000},
+		{".g729", 1000},
 	}
 }
