@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -23,18 +24,18 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 type fake struct {
 	t      *testing.T
 	server *httptest.Server
+	opened atomic.Int64 // TCP connections
 
 	mu      sync.Mutex
 	answer  http.HandlerFunc // of commands; nil is 204
 	mute    bool             // heartbeats are not echoed
 	sockets []*websocket.Conn
 	arrived chan struct{} // one for each socket
-	opened  int           // TCP connections
-	open    map[net.Conn]bool
+	left    chan struct{} // one for each socket that is closed
 }
 
 func newFake(t *testing.T) *fake {
-	f := &fake{t: t, arrived: make(chan struct{}, 100), open: map[net.Conn]bool{}}
+	f := &fake{t: t, arrived: make(chan struct{}, 100), left: make(chan struct{}, 100)}
 	f.server = httptest.NewUnstartedServer(f)
 	f.server.Config.ConnState = f.connState
 	f.server.Start()
@@ -45,11 +46,9 @@ func newFake(t *testing.T) *fake {
 	return f
 }
 
-func (f *fake) connState(c net.Conn, state http.ConnState) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
+func (f *fake) connState(_ net.Conn, state http.ConnState) {
 	if state == http.StateNew {
-		f.opened++
+		f.opened.Add(1)
 	}
 }
 
@@ -74,16 +73,19 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (f *fake) socket(w http.ResponseWriter, r *http.Request) {
+	f.mu.Lock() // no event may be sent between the client's view of the socket and ours
 	conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{Subprotocols: []string{"ari"}})
+	if err == nil {
+		f.sockets = append(f.sockets, conn)
+	}
+	f.mu.Unlock()
 	if err != nil {
 		f.t.Errorf("accept socket: %v", err)
 		return
 	}
-	f.mu.Lock()
-	f.sockets = append(f.sockets, conn)
-	f.mu.Unlock()
 	f.arrived <- struct{}{}
 	<-conn.CloseRead(r.Context()).Done()
+	f.left <- struct{}{}
 }
 
 // echo turns a user event into a ChannelUserevent, as Asterisk does.

@@ -89,6 +89,7 @@ func (c *Client) epoch(whole context.Context, h Handler) (connected bool, err er
 	helpers.Go(func() {
 		defer close(events)
 		fail(c.read(ctx, conn, events))
+		_ = conn.CloseNow() // at once, however long the handler takes for what is buffered
 	})
 	if err := c.greet(ctx, h); err != nil {
 		// A socket that failed meanwhile is the better explanation.

@@ -172,7 +172,9 @@ func TestOddEventsAreCountedAndPassedOver(t *testing.T) {
 // loses 18 % of it.
 func TestAFloodIsTakenWhole(t *testing.T) {
 	f, h := newFake(t), newLife()
-	run(t, f.client(), h)
+	cfg := f.config()
+	cfg.Heartbeat = time.Minute // a busy machine is not what is tested
+	run(t, New(cfg, nil), h)
 	next(t, "connect", h.connected)
 	stop := make(chan struct{})
 	var busy sync.WaitGroup
@@ -218,14 +220,17 @@ func (s slow) Event(e Event) { <-s.gate; s.life.Event(e) }
 func TestAFullBufferDropsTheConnectionNotAnEvent(t *testing.T) {
 	f := newFake(t)
 	cfg := f.config()
-	cfg.EventBuffer = 64
+	cfg.EventBuffer, cfg.Heartbeat = 64, time.Minute
 	h := slow{newLife(), make(chan struct{})}
+	open := sync.OnceFunc(func() { close(h.gate) })
 	run(t, New(cfg, nil), h)
+	t.Cleanup(open)
 	next(t, "connect", h.connected)
 	for i := range 200 {
 		f.send(fmt.Sprintf(digit, i))
 	}
-	close(h.gate)
+	next(t, "socket to be dropped", f.left)
+	open()
 	if err := next(t, "loss", h.lost); !errors.Is(err, ErrFull) {
 		t.Errorf("have %v", err)
 	}
