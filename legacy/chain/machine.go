@@ -53,6 +53,9 @@ func New(cfg Config, seen Seen) *Machine {
 	return m
 }
 
+// Config is what the machine was made with.
+func (m *Machine) Config() Config { return m.cfg }
+
 // Snapshot is all that Restore needs to go on from here.
 func (m *Machine) Snapshot() ([]byte, error) {
 	m.forget()

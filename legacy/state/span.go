@@ -15,10 +15,7 @@ type Span struct {
 	Call       string    `json:"c"`
 	Line       string    `json:"l"`
 	Start, End time.Time `json:"-"`
-	Seq        uint64    `json:"q"`           // of the last fact told of the call
-	Revision   int       `json:"v,omitempty"` // of its record
-	Recording  string    `json:"r,omitempty"` // the file that was found to be its
-	S          int64     `json:"s"`           // start and end in Unix ms
+	S          int64     `json:"s"` // start and end in Unix ms
 	E          int64     `json:"e"`
 }
 

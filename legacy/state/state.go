@@ -10,6 +10,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
@@ -100,6 +101,30 @@ func (s *Store) Snapshot(name string) ([]byte, error) {
 		return nil, fmt.Errorf("read snapshot %s: %w", name, err)
 	}
 	return out, nil
+}
+
+// Snapshots returns what was saved under names that begin so.
+func (s *Store) Snapshots(prefix string) (map[string][]byte, error) {
+	out := map[string][]byte{}
+	err := s.db.View(func(tx *bolt.Tx) error {
+		c := tx.Bucket(bucketSnapshots).Cursor()
+		for k, v := c.Seek([]byte(prefix)); strings.HasPrefix(string(k), prefix); k, v = c.Next() {
+			out[string(k)] = append([]byte(nil), v...)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read snapshots: %w", err)
+	}
+	return out, nil
+}
+
+// Save writes one snapshot by itself.
+func (s *Store) Save(name string, v []byte) error {
+	if err := s.db.Update(func(tx *bolt.Tx) error { return putSnapshots(tx, map[string][]byte{name: v}) }); err != nil {
+		return fmt.Errorf("save snapshot %s: %w", name, err)
+	}
+	return nil
 }
 
 // Checkpoint is what goes to disk together.

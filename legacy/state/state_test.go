@@ -96,7 +96,7 @@ func TestOverlapping(t *testing.T) {
 			}
 		}
 	}
-	s.AddSpan("old", Span{Call: "c0", Line: "1", Start: at(0), End: at(8), Recording: "r"}) // longer than thought
+	s.AddSpan("old", Span{Call: "c0", Line: "1", Start: at(0), End: at(8)}) // longer than thought
 	for _, c := range []struct {
 		line     string
 		from, to int
