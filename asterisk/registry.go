@@ -70,7 +70,7 @@ type registry struct {
 	mu         sync.Mutex
 	legs       map[string]*leg
 	recordings map[string]taping // by recording id
-	empty      chan struct{}     // closed when the last leg goes; nil while nobody waits for that
+	empty      chan struct{}     // closed when the last leg or recording goes; nil while nobody waits for that
 }
 
 func newRegistry() *registry {
@@ -117,10 +117,7 @@ func (r *registry) remove(id string) *leg {
 	}
 	delete(r.legs, id)
 	close(l.gone)
-	if len(r.legs) == 0 && r.empty != nil {
-		close(r.empty)
-		r.empty = nil
-	}
+	r.tellEmpty()
 	return l
 }
 
@@ -155,18 +152,25 @@ func (r *registry) count() int {
 	return len(r.legs)
 }
 
-// whenEmpty returns a channel that is closed once no leg lives.
+// whenEmpty returns a channel that is closed once no leg lives and nothing is
+// recorded.
 func (r *registry) whenEmpty() <-chan struct{} {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.empty == nil {
 		r.empty = make(chan struct{})
-		if len(r.legs) == 0 {
-			defer func() { r.empty = nil }()
-			close(r.empty)
-		}
 	}
-	return r.empty
+	empty := r.empty
+	r.tellEmpty()
+	return empty
+}
+
+// tellEmpty is for who holds the lock.
+func (r *registry) tellEmpty() {
+	if len(r.legs) == 0 && len(r.recordings) == 0 && r.empty != nil {
+		close(r.empty)
+		r.empty = nil
+	}
 }
 
 // tape notes what a recording is of.
@@ -189,6 +193,7 @@ func (r *registry) untape(id string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.recordings, id)
+	r.tellEmpty()
 }
 
 // tapes returns the ids of the recordings under way.

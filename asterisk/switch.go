@@ -177,7 +177,7 @@ func (s *Switch) Ready() error {
 }
 
 // Drain takes no new calls (the dialplan's fall-back serves them) and waits
-// until the last leg is gone or ctx ends.
+// until the last leg and the last recording are gone, or ctx ends.
 func (s *Switch) Drain(ctx context.Context) error {
 	s.draining.Store(true)
 	select {
