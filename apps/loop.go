@@ -160,7 +160,7 @@ func (l *Loop) Fold(ctx context.Context, events []call.Event) error {
 	})
 }
 
-// Run takes events until ctx ends.
+// Run takes events until ctx ends, and then those that have come already.
 func (l *Loop) Run(ctx context.Context) error {
 	lease := time.NewTicker(l.cfg.LeaseEvery)
 	defer lease.Stop()
@@ -170,6 +170,9 @@ func (l *Loop) Run(ctx context.Context) error {
 		alarm.Reset(l.timers.wait(l.dep.Now()))
 		select {
 		case <-ctx.Done():
+			for len(l.inbox) > 0 {
+				l.Take(<-l.inbox)
+			}
 			return nil
 		case e := <-l.inbox:
 			l.Take(e)

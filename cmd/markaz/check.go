@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"markaz/asterisk"
 	"markaz/ivr"
 	"markaz/ivr/prompt"
 	"markaz/lang"
@@ -15,7 +16,7 @@ import (
 type checkCmd struct {
 	JSON   bool   `name:"json" help:"One JSON object per finding and line."`
 	Lang   string `help:"Language of the sentences: en, fa, ru, zh." default:"en"`
-	Sounds string `help:"Asterisk's sounds folder, to look for missing prompts; off when empty." default:"/var/lib/asterisk/sounds" type:"path"`
+	Sounds string `help:"Asterisk's sounds folder, to look for missing prompts; default: asterisk.sounds." type:"path"`
 }
 
 // Run checks the configuration without touching anything.
@@ -24,7 +25,10 @@ func (c checkCmd) Run(cmd *cli, con console) error {
 	if err != nil {
 		return err
 	}
-	found := findings(cfg, c.known(cfg), lang.New().In(c.Lang))
+	if c.Sounds != "" {
+		cfg.Asterisk.Sounds = c.Sounds
+	}
+	found := findings(cfg, lang.New().In(c.Lang))
 	if c.JSON {
 		if err := writeJSON(con.out, found); err != nil {
 			return err
@@ -49,7 +53,7 @@ func (c checkCmd) Run(cmd *cli, con console) error {
 }
 
 // known answers what the menus cannot know themselves.
-func (c checkCmd) known(cfg *config) ivr.Known {
+func known(cfg *config) ivr.Known {
 	queues, extensions := map[string]bool{}, map[string]bool{}
 	for _, q := range cfg.Floor.Queues {
 		queues[q.Name] = true
@@ -70,15 +74,29 @@ func (c checkCmd) known(cfg *config) ivr.Known {
 			return extensions[number]
 		},
 	}
-	if info, err := os.Stat(c.Sounds); c.Sounds != "" && err == nil && info.IsDir() {
-		k.Sound = func(path string) bool { return soundExists(c.Sounds, path) }
+	if dirs := soundFolders(cfg); len(dirs) > 0 {
+		k.Sound = func(path string) bool { return soundExists(dirs, path) }
 	}
 	return k
 }
 
+// soundFolders are where Asterisk's sounds are on this machine, if they are.
+// Debian has them elsewhere than everybody else.
+func soundFolders(cfg *config) []string {
+	dirs := []string{cfg.Asterisk.Sounds}
+	if cfg.Asterisk.Sounds == asterisk.DefaultConfig().Sounds {
+		dirs = append(dirs, "/usr/share/asterisk/sounds")
+	}
+	return slices.DeleteFunc(dirs, func(dir string) bool {
+		info, err := os.Stat(dir)
+		return dir == "" || err != nil || !info.IsDir()
+	})
+}
+
 // findings are those of the menus, then those of every other part that leads
 // callers somewhere.
-func findings(cfg *config, known ivr.Known, words lang.Words) []ivr.Finding {
+func findings(cfg *config, words lang.Words) []ivr.Finding {
+	known := known(cfg)
 	found := ivr.Check(cfg.IVR, known, words)
 	for i := range found {
 		found[i].Path = "ivr." + found[i].Path
@@ -116,10 +134,13 @@ func entries(cfg *config) []ivr.Destination {
 	return out
 }
 
-// soundExists looks for a sound in any format, in the folder itself or that of
-// any language; an absolute path stands for itself.
-func soundExists(dir, path string) bool {
-	patterns := []string{filepath.Join(dir, path), filepath.Join(dir, "*", path)}
+// soundExists looks for a sound in any format, in the folders themselves or
+// those of any language; an absolute path stands for itself.
+func soundExists(dirs []string, path string) bool {
+	var patterns []string
+	for _, dir := range dirs {
+		patterns = append(patterns, filepath.Join(dir, path), filepath.Join(dir, "*", path))
+	}
 	if strings.HasPrefix(path, "/") {
 		patterns = []string{path}
 	}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 
 	"github.com/goccy/go-yaml/ast"
 
@@ -59,30 +58,50 @@ func defaults() *config {
 // load reads, completes and checks the configuration. Its error is *faults
 // where the operator can mend something.
 func load(path string) (*config, error) {
+	cfg, _, err := read(path)
+	return cfg, err
+}
+
+// loadToServe refuses, too, what would leave callers in silence or at a dead
+// end.
+func loadToServe(path string) (*config, error) {
+	cfg, tree, err := read(path)
+	if err != nil {
+		return nil, err
+	}
+	bad := &faults{file: path}
+	for _, f := range findings(cfg, lang.New().In("en")) {
+		if f.Severity == ivr.Error {
+			bad.list = append(bad.list, fault{path: f.Path, text: f.Message + " " + f.Fix})
+		}
+	}
+	if len(bad.list) == 0 {
+		return cfg, nil
+	}
+	bad.locate(tree)
+	return nil, bad
+}
+
+func read(path string) (*config, *ast.File, error) {
 	data, err := readFile(path)
 	if err != nil {
-		return nil, exit(exitConfig, "%w", err)
+		return nil, nil, exit(exitConfig, "%w", err)
 	}
 	cfg := defaults()
 	tree, err := decode(path, data, cfg)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if err := override(os.Environ(), cfg); err != nil {
-		return nil, exit(exitConfig, "%w", err)
+		return nil, nil, exit(exitConfig, "%w", err)
 	}
 	cfg.complete()
 	if err := errors.Join(cfg.reveal(), cfg.validate()); err != nil {
-		return nil, located(path, tree, err)
+		bad := &faults{file: path, list: flatten("", err)}
+		bad.locate(tree)
+		return nil, nil, bad
 	}
-	return cfg, nil
-}
-
-func located(path string, tree *ast.File, err error) error {
-	f := &faults{file: path, list: flatten("", err)}
-	locate(tree, f.list)
-	slices.SortStableFunc(f.list, func(a, b fault) int { return a.line - b.line })
-	return f
+	return cfg, tree, nil
 }
 
 // complete puts what has no place of its own into the data folder.

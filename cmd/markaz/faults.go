@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/goccy/go-yaml"
@@ -80,13 +81,14 @@ func isPath(s string) bool {
 	return s != "" && !strings.ContainsAny(s, " \t\n\"'") && strings.ToLower(s) == s
 }
 
-// locate finds the lines of the faults; a key that is not written has the
-// line of the nearest one above it.
-func locate(file *ast.File, list []fault) {
-	for i := range list {
-		for path := list[i].path; path != ""; {
+// locate finds the lines of the faults, and sorts by them; a key that is not
+// written has the line of the nearest one above it.
+func (f *faults) locate(file *ast.File) {
+	defer slices.SortStableFunc(f.list, func(a, b fault) int { return a.line - b.line })
+	for i := range f.list {
+		for path := f.list[i].path; path != ""; {
 			if line := lineOf(file, path); line > 0 {
-				list[i].line = line
+				f.list[i].line = line
 				break
 			}
 			cut := strings.LastIndexAny(path, ".[")

@@ -23,7 +23,7 @@ type serveCmd struct {
 
 // Run serves calls until ctx ends, then drains.
 func (c serveCmd) Run(ctx context.Context, cmd *cli, con console) error {
-	cfg, err := load(cmd.Config)
+	cfg, err := loadToServe(cmd.Config)
 	if err != nil {
 		return err
 	}
@@ -40,15 +40,12 @@ func (c serveCmd) Run(ctx context.Context, cmd *cli, con console) error {
 // calls, then the loop, then the log.
 func (s *server) run(stop context.Context, drain time.Duration) error {
 	base := context.WithoutCancel(stop)
-	logCtx, stopLog := context.WithCancel(base)
-	defer stopLog()
-	var logging errgroup.Group
-	logging.Go(func() error { return s.stream.Run(logCtx) })
+	stopLog := begin(base, s.stream.Run)
+	stopLoop := begin(base, s.loop.Run)
 
 	calls, stopCalls := context.WithCancel(base)
 	defer stopCalls()
 	work, ctx := errgroup.WithContext(calls)
-	work.Go(func() error { return s.loop.Run(ctx) })
 	work.Go(func() error { return s.sw.Run(ctx) })
 	work.Go(func() error { return s.roster.run(ctx) })
 	work.Go(func() error { return s.keeper.Run(ctx) })
@@ -70,10 +67,21 @@ func (s *server) run(stop context.Context, drain time.Duration) error {
 	})
 	s.log.Info("serving", "version", version, "agi", s.cfg.Asterisk.AGI.Listen, "ari", s.cfg.Asterisk.ARI.URL, "http", s.cfg.HTTP.Listen)
 	err := work.Wait()
-	stopLog()
-	err = errors.Join(err, logging.Wait())
+	err = errors.Join(err, stopLoop(), stopLog())
 	s.log.Info("stopped")
 	return err
+}
+
+// begin runs something until the function that it returns is called, which
+// waits for its end.
+func begin(ctx context.Context, run func(context.Context) error) (stop func() error) {
+	ctx, cancel := context.WithCancel(ctx)
+	done := make(chan error, 1)
+	go func() { done <- run(ctx) }()
+	return func() error {
+		cancel()
+		return <-done
+	}
 }
 
 // drain lets calls end that can. Those who still wait keep their music and

@@ -33,6 +33,9 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
+// hookTimeout is how long Markaz waits for the web hook's answer.
+const hookTimeout = 3 * time.Second
+
 const hookSecret = "whsec_" + "bWFya2F6LWVuZC10by1lbmQtdGVzdC1zZWNyZXQtMzI="
 
 // house is an office with menus, queues and a web-hook receiver, and the tones
@@ -41,6 +44,7 @@ type house struct {
 	*office.Office
 	t     *testing.T
 	hook  *hooktest.Receiver
+	web   *httptest.Server // where the hook is
 	tones map[string]tone.Tone
 }
 
@@ -87,38 +91,47 @@ func newHouse(t *testing.T, opt office.Options) *house {
 	if h.hook, err = hooktest.New(hookSecret); err != nil {
 		t.Fatal(err)
 	}
-	web := httptest.NewServer(h.hook)
-	t.Cleanup(web.Close)
+	h.web = httptest.NewServer(h.hook)
+	t.Cleanup(func() { h.web.Close() })
 	sections := map[string]string{
 		"ivr":      usualMenus,
 		"agents":   "\n  - {id: sara, extension: \"101\", auto_login: true}",
 		"queues":   usualQueues,
 		"prompts":  "\n  announce: {position_sound: \"tones/position-{n}\"}",
 		"recorder": "{rules: [{}]}",
-		"crm":      fmt.Sprintf("\n  - name: hook\n    webhook: {url: %q, secrets: [%q], allow_private: true}", web.URL, hookSecret),
+		"crm":      fmt.Sprintf("\n  - name: hook\n    webhook: {url: %q, secrets: [%q], allow_private: true, timeout: %v}", h.web.URL, hookSecret, hookTimeout),
 	}
 	for k, v := range opt.Sections {
 		sections[k] = v
 	}
-	opt.Sections, opt.Binary = sections, binary
+	opt.Sections, opt.Binary, opt.Prepare = sections, binary, h.prompts
 	h.Office = office.StartT(t, opt)
-	for _, name := range []string{"welcome", "second", "wrong", "silence", "closed", "position-1", "position-2", "position-3"} {
-		h.tones[name] = h.prompt(name)
-	}
 	return h
 }
 
-// prompt makes a sound that lasts long enough to be interrupted, in a folder
-// of its own: Asterisk has sounds called "second" and the like.
+// prompts makes the sounds of the usual menus.
+func (h *house) prompts(bed *testbed.Asterisk) (err error) {
+	for _, name := range []string{"welcome", "second", "wrong", "silence", "closed", "position-1", "position-2", "position-3"} {
+		seconds := 1.0
+		if name == "welcome" {
+			seconds = welcomeLength.Seconds() // long enough to be interrupted
+		}
+		if h.tones[name], err = bed.Prompt(soundFolder+name, seconds); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// soundFolder keeps our sounds apart from Asterisk's, which has one called
+// "second" and the like.
+const soundFolder = "tones/"
+
+// prompt makes one more sound.
 func (h *house) prompt(name string) tone.Tone {
-	seconds := 1.0
-	if name == "welcome" {
-		seconds = 3
-	}
-	made, err := h.Bed.Prompt("tones/"+name, seconds)
-	if err != nil {
-		h.t.Fatal(err)
-	}
+	h.t.Helper()
+	made, err := h.Bed.Prompt(soundFolder+name, 1)
+	h.must(err)
 	return made
 }
 

@@ -32,6 +32,8 @@ type Options struct {
 	Fallback string            // see dialplan.Options; default extension:109
 	Lease    time.Duration     // default 10 s
 	Dir      string            // data, log and configuration; default a temporary folder
+
+	Prepare func(*testbed.Asterisk) error // before Markaz begins: sounds, for instance
 }
 
 // Office is a running office.
@@ -74,6 +76,11 @@ func Start(ctx context.Context, opt Options) (o *Office, err error) {
 	}
 	if err := o.openLog(); err != nil {
 		return o, err
+	}
+	if opt.Prepare != nil {
+		if err := opt.Prepare(o.Bed); err != nil {
+			return o, err
+		}
 	}
 	if err := o.Begin(); err != nil {
 		return o, err
