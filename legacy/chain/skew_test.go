@@ -32,7 +32,7 @@ func TestSkewIsMeasured(t *testing.T) {
 		if !known || (got-off).Abs() > 15*time.Second {
 			t.Fatalf("measured %v (%v), is %v", got, known, off)
 		}
-		if live < 70 {
+		if live < 60 { // those before the clock was known are late
 			t.Fatalf("%d of 80 live", live)
 		}
 		// A buffer of old records does not disturb it, and is late.
