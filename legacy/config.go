@@ -64,11 +64,33 @@ type Hours struct {
 	To   string   `yaml:"to"`
 }
 
-// DefaultSource fills in what a source may leave out.
-func DefaultSource() Source {
-	return Source{
-		Link: link.DefaultConfig(), Calendar: "gregorian", Zone: "UTC", Charset: "latin1",
-		RingHold: chain.DefaultRingHold, LegHold: chain.DefaultLegHold, Quiet: time.Hour,
+// SetDefaults fills in what was left out.
+func (c *Config) SetDefaults() {
+	def(&c.Journal.Sync, journal.DefaultConfig().Sync)
+	def(&c.Journal.Keep, journal.DefaultConfig().Keep)
+	def(&c.Journal.MaxBytes, journal.DefaultConfig().MaxBytes)
+	for i := range c.Sources {
+		c.Sources[i].setDefaults()
+	}
+}
+
+func (s *Source) setDefaults() {
+	def(&s.Calendar, "gregorian")
+	def(&s.Zone, "Local")
+	def(&s.Charset, "latin1")
+	def(&s.RingHold, chain.DefaultRingHold)
+	def(&s.LegHold, chain.DefaultLegHold)
+	def(&s.Quiet, time.Hour)
+	s.Link.SetDefaults()
+	if s.Telsa != nil {
+		s.Telsa.SetDefaults()
+	}
+}
+
+func def[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
 	}
 }
 

@@ -18,7 +18,6 @@ import (
 
 	"markaz/call"
 	"markaz/call/number"
-	"markaz/legacy/journal"
 	"markaz/legacy/link"
 	"markaz/legacy/testbed"
 )
@@ -93,7 +92,7 @@ func (k *kept) until(t *testing.T, what string, is func(call.Event) bool) call.E
 
 // panasonicSource is a source of the made-up office.
 func panasonicSource(connection link.Config) Source {
-	s := DefaultSource()
+	var s Source
 	s.Key, s.Model, s.Date, s.Zone = "old", "KX-NS500", "DD/MM/YY", "Asia/Tehran"
 	s.Number = number.Plan{Country: "IR", City: "21", Release: "9"}
 	s.DISA, s.Groups = []string{testbed.DISA}, []string{testbed.Group}
@@ -102,7 +101,8 @@ func panasonicSource(connection link.Config) Source {
 }
 
 func configIn(dir string, sources ...Source) Config {
-	cfg := Config{Journal: journal.DefaultConfig(), State: filepath.Join(dir, "state.db"), Sources: sources}
+	cfg := Config{State: filepath.Join(dir, "state.db"), Sources: sources}
+	cfg.SetDefaults()
 	cfg.Journal.Dir, cfg.Journal.Sync = filepath.Join(dir, "journal"), 5*time.Millisecond
 	return cfg
 }
@@ -178,7 +178,6 @@ func pbx(t *testing.T, opt testbed.Options) (p *testbed.PBX, cfg link.Config) {
 		}
 	})
 	t.Cleanup(func() { cancel(); wg.Wait() })
-	cfg = link.DefaultConfig()
 	cfg.Type, cfg.Address, cfg.Login = "tcp", ln.Addr().String(), link.Login{User: opt.User, Password: opt.Password}
 	return p, cfg
 }
@@ -289,7 +288,7 @@ func (s *slow) Read(b []byte) (int, error) {
 // While the log refuses events, nothing is lost and the position stands still.
 func TestLogThatRefuses(t *testing.T) {
 	truth, lines := office(60, 2)
-	p, connection := pbx(t, testbed.Options{})
+	p, connection := pbx(t, testbed.Options{Repeat: 1000})
 	cfg, log := configIn(t.TempDir(), panasonicSource(connection)), newKept()
 	log.broken = true
 	e, stop, _ := start(t, cfg, log)
@@ -310,7 +309,7 @@ func TestLogThatRefuses(t *testing.T) {
 // A file is read to where it ends, and on from there by the next process.
 func TestFileSource(t *testing.T) {
 	truth, lines := office(200, 3)
-	cfg := link.DefaultConfig()
+	var cfg link.Config
 	cfg.Type, cfg.Path = "file", filepath.Join(t.TempDir(), "smdr.log")
 	conf, log := configIn(t.TempDir(), panasonicSource(cfg)), newKept()
 	for i := range 3 {
@@ -347,7 +346,7 @@ func TestSegal(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer device.Close()
-	s := DefaultSource()
+	var s Source
 	s.Key, s.Profile = "lines", filepath.Join(t.TempDir(), "quick.yml")
 	profile := `
 name: quick

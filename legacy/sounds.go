@@ -129,7 +129,7 @@ func (n *sounds) take(s *source, entry journal.Entry) []call.Event {
 	wait := soundWait
 	if old := entry.At.Sub(sound.End); old > soundOld {
 		wait = 0
-	} else if s.cfg.Telsa.HangUp {
+	} else if !s.cfg.Telsa.NoHangUp {
 		for _, e := range s.machine.HungUp(entry.At, sound.Line, sound.End) {
 			n.out = append(n.out, e)
 			n.follow(e)

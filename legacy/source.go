@@ -89,7 +89,7 @@ func (s *source) caps() []call.Cap {
 	var caps []call.Cap
 	if t := s.cfg.Telsa; t != nil {
 		caps = append(caps, call.CapRecording)
-		if t.HangUp && s.cfg.Profile == "" {
+		if !t.NoHangUp && s.cfg.Profile == "" {
 			caps = append(caps, call.CapEndAtOnce)
 		}
 	}

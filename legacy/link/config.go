@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"os"
 	"runtime"
 	"slices"
 	"strings"
@@ -32,8 +33,27 @@ type Config struct {
 
 // Login is the SMDR log-in of NS, NSX and TDE.
 type Login struct {
-	User     string `yaml:"user"` // "" if the device asks for nothing
-	Password string `yaml:"password"`
+	User         string `yaml:"user"` // "" if the device asks for nothing
+	Password     string `yaml:"password"`
+	PasswordFile string `yaml:"password_file"` // holds the password, instead
+}
+
+// String hides the password.
+func (l Login) String() string { return l.User }
+
+// GoString hides the password.
+func (l Login) GoString() string { return l.User }
+
+// password finds the password.
+func (l Login) password() (string, error) {
+	if l.PasswordFile == "" {
+		return l.Password, nil
+	}
+	b, err := os.ReadFile(l.PasswordFile)
+	if err != nil {
+		return "", fmt.Errorf("read password: %w", err)
+	}
+	return strings.TrimRight(string(b), "\r\n"), nil
 }
 
 // Serial is how a port is set.
@@ -46,11 +66,21 @@ type Serial struct {
 	Flow   string `yaml:"flow"`   // none, rtscts, xonxoff
 }
 
-// DefaultConfig is 9600 8N1 and five minutes after a refused log-in.
-func DefaultConfig() Config {
-	return Config{
-		Serial:  Serial{Baud: 9600, Bits: 8, Parity: "none", Stop: "1", Flow: "none"},
-		Refused: 5 * time.Minute,
+// SetDefaults fills in what was left out: 9600 8N1, and five minutes after a
+// refused log-in.
+func (c *Config) SetDefaults() {
+	def(&c.Refused, 5*time.Minute)
+	def(&c.Serial.Baud, 9600)
+	def(&c.Serial.Bits, 8)
+	def(&c.Serial.Parity, "none")
+	def(&c.Serial.Stop, "1")
+	def(&c.Serial.Flow, "none")
+}
+
+func def[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
 	}
 }
 
@@ -74,8 +104,11 @@ func (c Config) Validate() error {
 	default:
 		fault("type: %q is not tcp, listen, udp, serial or file", c.Type)
 	}
-	if c.Login.User == "" && c.Login.Password != "" {
+	if c.Login.User == "" && c.Login.Password+c.Login.PasswordFile != "" {
 		fault("login.user: missing")
+	}
+	if c.Login.Password != "" && c.Login.PasswordFile != "" {
+		fault("login: give password or password_file, not both")
 	}
 	if c.Tee != "" {
 		if _, _, err := net.SplitHostPort(c.Tee); err != nil {

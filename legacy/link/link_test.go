@@ -108,7 +108,8 @@ func pbx(t *testing.T, opt testbed.Options) (p *testbed.PBX, address string) {
 }
 
 func tcp(address, password string) link.Config {
-	cfg := link.DefaultConfig()
+	var cfg link.Config
+	cfg.SetDefaults()
 	cfg.Type, cfg.Address, cfg.Login = "tcp", address, link.Login{User: "SMDR", Password: password}
 	return cfg
 }
@@ -228,7 +229,8 @@ func freeAddress(t *testing.T) string {
 }
 
 func TestListener(t *testing.T) {
-	cfg := link.DefaultConfig()
+	var cfg link.Config
+	cfg.SetDefaults()
 	cfg.Type, cfg.Address = "listen", freeAddress(t)
 	h := newHeard()
 	start(t, cfg, h, nil)
@@ -263,7 +265,8 @@ func send(t *testing.T, conn net.Conn, text string) {
 }
 
 func TestSenderMustBeAllowed(t *testing.T) {
-	cfg := link.DefaultConfig()
+	var cfg link.Config
+	cfg.SetDefaults()
 	cfg.Type, cfg.Address, cfg.Allow = "listen", freeAddress(t), []string{"192.0.2.0/24"}
 	h := newHeard()
 	start(t, cfg, h, nil)
@@ -279,7 +282,8 @@ func TestSenderMustBeAllowed(t *testing.T) {
 }
 
 func TestDatagrams(t *testing.T) {
-	cfg := link.DefaultConfig()
+	var cfg link.Config
+	cfg.SetDefaults()
 	cfg.Type, cfg.Address = "udp", freeAddress(t)
 	h := newHeard()
 	start(t, cfg, h, nil)
@@ -303,7 +307,8 @@ func TestSerialPort(t *testing.T) {
 	if err := os.Symlink(port, name); err != nil {
 		t.Fatal(err)
 	}
-	cfg := link.DefaultConfig()
+	var cfg link.Config
+	cfg.SetDefaults()
 	cfg.Type, cfg.Serial.Port, cfg.Serial.Flow = "serial", name, "rtscts"
 	h := newHeard()
 	start(t, cfg, h, nil)
@@ -336,7 +341,8 @@ func say(t *testing.T, device *os.File, text string) {
 }
 
 func TestFileIsFollowed(t *testing.T) {
-	cfg := link.DefaultConfig()
+	var cfg link.Config
+	cfg.SetDefaults()
 	cfg.Type, cfg.Path = "file", filepath.Join(t.TempDir(), "smdr.log")
 	add := func(text string) {
 		f, err := os.OpenFile(cfg.Path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)

@@ -18,26 +18,42 @@ func keepAlive() net.KeepAliveConfig {
 
 // dial connects to the device, logs in and reads until the connection ends.
 func (l *Link) dial(ctx context.Context) error {
+	login := l.cfg.Login
+	var err error
+	if login.Password, err = login.password(); err != nil {
+		return err
+	}
 	d := net.Dialer{Timeout: 10 * time.Second, KeepAliveConfig: keepAlive()}
 	conn, err := d.DialContext(ctx, "tcp", l.cfg.Address)
 	if err != nil {
 		return fmt.Errorf("connect: %w", err)
 	}
 	defer conn.Close()
-	defer context.AfterFunc(ctx, func() { conn.Close() })()
+	defer context.AfterFunc(ctx, func() { _ = conn.SetReadDeadline(time.Now().Add(farewell)) })()
 	l.up(nil)
-	err = l.converse(conn)
+	err = l.converse(ctx, conn, login)
 	l.down(err)
 	return err
 }
 
+// farewell is how long we go on reading when we are to stop: what the device
+// has sent already it will not send again.
+const farewell = 100 * time.Millisecond
+
 // converse reads a connection, answering the log-in dialogue meanwhile.
-func (l *Link) converse(conn net.Conn) error {
-	talk := newDialogue(l.cfg.Login)
+func (l *Link) converse(ctx context.Context, conn net.Conn, login Login) error {
+	talk := newDialogue(login)
 	buf := make([]byte, 8192)
+	var leave time.Time
 	for {
 		if err := conn.SetReadDeadline(talk.deadline(time.Now())); err != nil {
 			return fmt.Errorf("read: %w", err)
+		}
+		if ctx.Err() != nil { // looked at last, lest the end come in between
+			if leave.IsZero() {
+				leave = time.Now().Add(farewell)
+			}
+			_ = conn.SetReadDeadline(leave)
 		}
 		n, err := conn.Read(buf)
 		answer := ""
@@ -49,6 +65,8 @@ func (l *Link) converse(conn net.Conn) error {
 			}
 		}
 		switch {
+		case errors.Is(err, os.ErrDeadlineExceeded) && ctx.Err() != nil:
+			return ctx.Err()
 		case errors.Is(err, os.ErrDeadlineExceeded):
 			answer = talk.silence()
 		case err != nil && talk.doubtful():
@@ -101,7 +119,7 @@ func (l *Link) listen(ctx context.Context) error {
 			wg.Wait()
 		}
 		old = conn
-		stop := context.AfterFunc(ctx, func() { conn.Close() })
+		stop := context.AfterFunc(ctx, func() { _ = conn.SetReadDeadline(time.Now().Add(farewell)) })
 		wg.Go(func() {
 			defer stop()
 			defer conn.Close()

@@ -27,15 +27,24 @@ type Config struct {
 	// Lines tells for lines of the recorder which lines of the exchange they
 	// are, where the order differs.
 	Lines map[string]string `yaml:"lines"`
-	// HangUp has the end of a recording end a living call.
-	HangUp bool `yaml:"hang_up"`
+	// NoHangUp keeps the end of a recording from ending a living call.
+	NoHangUp bool `yaml:"no_hang_up"`
 }
 
-// DefaultConfig is the archive mode with a folder a line.
-func DefaultConfig() Config {
-	return Config{
-		Mode: "archive", Pattern: `^(?:Archive/)?0*(?P<line>\d+)/`, Calendar: "gregorian",
-		Stable: 10 * time.Second, Every: 2 * time.Second, HangUp: true,
+// SetDefaults fills in what was left out: the archive mode with a folder a
+// line.
+func (c *Config) SetDefaults() {
+	def(&c.Mode, "archive")
+	def(&c.Pattern, `^(?:Archive/)?0*(?P<line>\d+)/`)
+	def(&c.Calendar, "gregorian")
+	def(&c.Stable, 10*time.Second)
+	def(&c.Every, 2*time.Second)
+}
+
+func def[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
 	}
 }
 
