@@ -60,11 +60,18 @@ func wait(ctx context.Context, signal <-chan struct{}) {
 	}
 }
 
+// join puts a leg into a bridge, unless it is there: then Asterisk would take
+// it out and put it back, audibly.
 func (s *Switch) join(ctx context.Context, bridge, id string) error {
-	in := ""
-	s.legs.with(id, func(l *leg) { in = l.bridge })
-	if in == bridge {
-		return nil // Asterisk would take the leg out and put it back, audibly
+	there := false
+	s.legs.with(id, func(l *leg) {
+		if there = l.place == bridge; !there {
+			s.legs.put(l, bridge) // before asking: nobody may remove the bridge now
+			l.moving = true
+		}
+	})
+	if there {
+		return nil
 	}
 	s.hush(ctx, id)
 	err := s.ari.AddChannel(ctx, bridge, id)
@@ -73,6 +80,9 @@ func (s *Switch) join(ctx context.Context, bridge, id string) error {
 			err = s.ari.AddChannel(ctx, bridge, id)
 		}
 	}
+	if err != nil {
+		s.legs.with(id, func(l *leg) { s.legs.put(l, ""); l.moving = false })
+	}
 	return err
 }
 
@@ -80,7 +90,14 @@ func (s *Switch) unbridge(ctx context.Context, a call.Unbridge) error {
 	err := s.ari.RemoveChannel(ctx, a.ID, a.Leg)
 	switch ari.Status(err) {
 	case http.StatusNotFound, http.StatusBadRequest, http.StatusUnprocessableEntity:
-		return nil // it is not in that bridge
+		err = nil // it is not in that bridge
+	}
+	if err == nil {
+		s.legs.with(a.Leg, func(l *leg) {
+			if l.place == a.ID {
+				s.legs.put(l, "")
+			}
+		})
 	}
 	return err
 }
@@ -103,14 +120,22 @@ func (s *Switch) left(e ari.Event, b *lib.ChannelLeftBridge) {
 	}
 }
 
+// setBridge follows a leg into a bridge or out of it. An event may be older
+// than what we have commanded since (moving).
 func (s *Switch) setBridge(e ari.Event, id, bridge string, kind call.Kind) {
 	var of *leg
 	s.legs.with(id, func(l *leg) {
 		switch {
 		case kind == call.LegJoined && l.bridge != bridge:
-			l.bridge, of = bridge, l
+			l.bridge, l.moving, of = bridge, l.moving && l.place != bridge, l
+			if !l.moving {
+				s.legs.put(l, bridge)
+			}
 		case kind == call.LegLeft && l.bridge == bridge:
 			l.bridge, of = "", l
+			if l.place == bridge && !l.moving {
+				s.legs.put(l, "")
+			}
 		}
 	})
 	if of != nil {
@@ -118,8 +143,12 @@ func (s *Switch) setBridge(e ari.Event, id, bridge string, kind call.Kind) {
 	}
 }
 
+// removeBridge removes a bridge, unless a leg is in it again or about to be.
 func (s *Switch) removeBridge(id string) {
 	s.lanes.add(bridgeLane(id), func(ctx context.Context) {
+		if s.legs.crowded(id) {
+			return
+		}
 		if err := ignoreGone(s.ari.DestroyBridge(ctx, id)); err != nil {
 			s.log.Warn("remove empty bridge", "bridge", id, "err", err)
 		}

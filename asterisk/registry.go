@@ -45,7 +45,9 @@ type leg struct {
 	early   []ari.Event   // what happened while it was arriving
 
 	answered  bool
-	bridge    string    // the bridge it is in
+	bridge    string    // the bridge it is in, as told by LegJoined
+	place     string    // the bridge that we put it into: ahead of the events
+	moving    bool      // into place; its event has not come yet
 	leaseEnds time.Time // zero while the dead-man's switch is off
 	liftLater bool      // when nothing plays any more
 	state     *string   // to be remembered then
@@ -69,12 +71,13 @@ func newLeg(id, callID string, w who, st stage) *leg {
 type registry struct {
 	mu         sync.Mutex
 	legs       map[string]*leg
+	crowd      map[string]int    // how many legs have a bridge as their place
 	recordings map[string]taping // by recording id
 	empty      chan struct{}     // closed when the last leg or recording goes; nil while nobody waits for that
 }
 
 func newRegistry() *registry {
-	return &registry{legs: map[string]*leg{}, recordings: map[string]taping{}}
+	return &registry{legs: map[string]*leg{}, crowd: map[string]int{}, recordings: map[string]taping{}}
 }
 
 // add makes a leg known; it returns the one already known by that id, if any.
@@ -116,9 +119,29 @@ func (r *registry) remove(id string) *leg {
 		return nil
 	}
 	delete(r.legs, id)
+	r.put(l, "")
 	close(l.gone)
 	r.tellEmpty()
 	return l
+}
+
+// put changes a leg's place. The caller holds the lock (see with).
+func (r *registry) put(l *leg, bridge string) {
+	if l.place != "" {
+		if r.crowd[l.place]--; r.crowd[l.place] == 0 {
+			delete(r.crowd, l.place)
+		}
+	}
+	if l.place = bridge; bridge != "" {
+		r.crowd[bridge]++
+	}
+}
+
+// crowded reports whether a bridge is the place of some leg.
+func (r *registry) crowded(bridge string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.crowd[bridge] > 0
 }
 
 // all returns the ids of all legs.

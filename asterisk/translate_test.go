@@ -132,3 +132,52 @@ func TestCallersArePassedOnWithTheDialplansArguments(t *testing.T) {
 		t.Errorf("have %+v", e)
 	}
 }
+
+// Ensure that a bridge that was empty for a moment is not taken away from under
+// a leg that has come back, and that one that stays empty is removed.
+func TestOnlyAnEmptyBridgeIsRemoved(t *testing.T) {
+	asked := make(chan string, 20)
+	b := newBench(t, func(_ http.ResponseWriter, r *http.Request) {
+		asked <- r.Method + " " + strings.TrimPrefix(r.URL.Path, "/ari/")
+	})
+	b.work(t)
+	b.legs.add(newLeg("a", "c", who{}, present))
+	ch := channel("a", "PJSIP/a-1", "Up")
+	full := lib.BridgeData{ID: "b", Name: b.bridgeName(), ChannelIDs: []string{"a"}}
+	empty := lib.BridgeData{ID: "b", Name: b.bridgeName()}
+	expect := func(want ...string) {
+		t.Helper()
+		for _, w := range want {
+			if have := <-asked; have != w {
+				t.Errorf("asked for %s, want %s", have, w)
+			}
+		}
+	}
+	join := call.Bridge{Call: "c", ID: "b", Legs: []string{"a"}}
+
+	b.Do(join)
+	expect("POST bridges/b", "POST bridges/b/addChannel")
+	b.take(at(&lib.ChannelEnteredBridge{Channel: ch, Bridge: full}))
+	b.Do(join) // is there: nothing but the bridge itself is asked for
+	expect("POST bridges/b")
+	b.Do(call.Unbridge{ID: "b", Leg: "a"})
+	b.Do(join)
+	order := map[string]int{} // the bridge itself is asked for in a lane of its own
+	for i := range 3 {
+		order[<-asked] = i
+	}
+	if len(order) != 3 || order["POST bridges/b/removeChannel"] > order["POST bridges/b/addChannel"] {
+		t.Errorf("asked for %v", order)
+	}
+	b.take(at(&lib.ChannelLeftBridge{Channel: ch, Bridge: empty}))
+	b.take(at(&lib.ChannelEnteredBridge{Channel: ch, Bridge: full}))
+	b.Do(call.Music{Leg: "a"})
+	expect("POST channels/a/moh")
+	b.take(at(&lib.ChannelLeftBridge{Channel: ch, Bridge: empty}))
+	expect("DELETE bridges/b")
+	for _, kind := range []call.Kind{call.LegJoined, call.LegLeft, call.LegJoined, call.LegLeft} {
+		if e := b.next(t); e.Kind != kind || e.Ref != "b" {
+			t.Errorf("have %+v, want %s", e, kind)
+		}
+	}
+}
