@@ -1,0 +1,76 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// command runs a command line with bytes on its standard input.
+func command(t *testing.T, in string, args ...string) (code int, out, err string) {
+	t.Helper()
+	var o, e bytes.Buffer
+	code = run(context.Background(), args, console{strings.NewReader(in), &o, &e})
+	return code, o.String(), e.String()
+}
+
+func TestParse(t *testing.T) {
+	lines := "  Date     Time    Ext CO\r\n23/10/26 09:41AM   204 03 <I>02188776655            0'09 00:03'20\r\nhello\r\n"
+	code, out, _ := command(t, lines, "parse", "--model", "KX-TDA200", "--date", "DD/MM/YY")
+	if code != exitOK || strings.Count(out, "\n") != 2 || !strings.Contains(out, `"number":"02188776655"`) || !strings.Contains(out, `"kind":"header"`) {
+		t.Errorf("exit %d\n%s", code, out)
+	}
+	code, out, _ = command(t, "L1C0912@L1HF@", "parse", "--profile", "segal")
+	if code != exitOK || !strings.Contains(out, `"kind":"ring"`) || !strings.Contains(out, `"kind":"answer"`) {
+		t.Errorf("exit %d\n%s", code, out)
+	}
+	for _, args := range [][]string{
+		{"parse", "--model", "KX-1232", "--date", "DD/MM/YY"},
+		{"parse", "--model", "KX-TDA200", "--date", "DDMM"},
+		{"parse"},
+		{"parse", "--profile", "nothing"},
+		{"--nothing"},
+	} {
+		if code, _, err := command(t, "", args...); code != exitConfig || err == "" {
+			t.Errorf("%v: exit %d, %s", args, code, err)
+		}
+	}
+}
+
+func TestProfileTest(t *testing.T) {
+	if code, out, _ := command(t, "L1C0912@", "profile", "test", "segal"); code != exitOK || !strings.Contains(out, "cid number") {
+		t.Errorf("exit %d\n%s", code, out)
+	}
+	if code, _, _ := command(t, "L1?@", "profile", "test", "segal"); code != exitFailure {
+		t.Errorf("an unknown frame: exit %d", code)
+	}
+}
+
+func TestCheck(t *testing.T) {
+	good := `
+dir: /nowhere
+sources:
+  - key: old
+    model: KX-NS500
+    date: DD/MM/YY
+    connection: {type: tcp, address: "127.0.0.1:2300"}
+`
+	for want, text := range map[string]string{
+		"old: KX-NS500":     good,
+		"6: sources[0] old": strings.Replace(good, "DD/MM/YY", "DDMM", 1),
+		"colour":            good + "colour: red\n",
+		"token":             good + "listen: 0.0.0.0:1\n",
+	} {
+		path := filepath.Join(t.TempDir(), "legacy.yaml")
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		code, out, err := command(t, "", "--config", path, "check")
+		if (code == exitOK) != (text == good) || code != exitOK && code != exitConfig || !strings.Contains(out+err, want) {
+			t.Errorf("want %q, exit %d\n%s%s", want, code, out, err)
+		}
+	}
+}

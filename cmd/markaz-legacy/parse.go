@@ -1,0 +1,216 @@
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"markaz/legacy"
+	"markaz/legacy/monitor"
+	"markaz/legacy/smdr"
+)
+
+type parseCmd struct {
+	Model    string `help:"Model of a Panasonic exchange." placeholder:"KX-TDA200"`
+	Date     string `help:"Order of its dates." placeholder:"DD/MM/YY"`
+	Jalali   bool   `help:"Its clock was set in Jalali digits."`
+	Charset  string `help:"Its character set." default:"latin1"`
+	Profile  string `help:"Profile of a line monitor: a name that is shipped, or a file."`
+	SevenBit bool   `name:"seven-bits" help:"The eighth bit means nothing."`
+}
+
+// Run prints one JSON object for each record, in the order of the bytes.
+func (p parseCmd) Run(con console) error {
+	out := bufio.NewWriter(con.out)
+	defer out.Flush()
+	enc := json.NewEncoder(out)
+	enc.SetEscapeHTML(false)
+	switch {
+	case (p.Model == "") == (p.Profile == ""):
+		return exit(exitConfig, "want either --model with --date, or --profile")
+	case p.Profile != "":
+		return frames(con, enc, p.Profile)
+	}
+	return p.records(con, enc)
+}
+
+func (p parseCmd) records(con console, enc *json.Encoder) error {
+	family, err := smdr.FamilyOf(p.Model)
+	if err != nil {
+		return exit(exitConfig, "%w", err)
+	}
+	order, err := smdr.ParseDateOrder(p.Date)
+	if err != nil {
+		return exit(exitConfig, "%w", err)
+	}
+	decode, err := legacy.Decoder(p.Charset)
+	if err != nil {
+		return exit(exitConfig, "charset: %w", err)
+	}
+	parser := smdr.Parser{Family: family, Order: order}
+	if p.Jalali {
+		parser.Calendar = smdr.Jalali
+	}
+	others := map[string]int{}
+	var failed error
+	var r smdr.Record
+	line := func(f smdr.Frame) {
+		dated := parser.Parse(f.Line, &r)
+		if dated || r.Kind == smdr.KindHeader || r.Kind == smdr.KindUnknown || r.Kind == smdr.KindBadDate {
+			failed = errors.Join(failed, enc.Encode(smdr.FormOf(&r, decode)))
+		} else if r.Kind != smdr.KindBlank {
+			others[r.Kind.String()]++
+		}
+	}
+	framer, lines := smdr.Framer{SevenBits: p.SevenBit}, smdr.Lines{Parser: parser}
+	add := func(f smdr.Frame) { lines.Add(f, line) }
+	err = pieces(con.in, func(b []byte) { framer.Write(b, add) })
+	framer.Flush(add)
+	lines.Flush(line)
+	for _, kind := range slices.Sorted(maps.Keys(others)) {
+		fmt.Fprintf(con.err, "no record: %d of %s\n", others[kind], kind)
+	}
+	return errors.Join(err, failed)
+}
+
+// pieces reads to the end.
+func pieces(in io.Reader, take func([]byte)) error {
+	buf := make([]byte, 64<<10)
+	for {
+		n, err := in.Read(buf)
+		take(buf[:n])
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("read: %w", err)
+		}
+	}
+}
+
+// frame is a line monitor's frame in the form of a record.
+type frame struct {
+	Kind      string `json:"kind"`
+	Direction string `json:"direction"`
+	Trunk     string `json:"trunk"`
+	Number    string `json:"number,omitempty"`
+	Name      string `json:"name,omitempty"`
+	Missed    *bool  `json:"missed"`
+	Event     string `json:"event"`
+	Digit     string `json:"digit,omitempty"`
+	Duration  string `json:"duration_printed,omitempty"`
+	Count     int    `json:"count,omitempty"`
+	Hidden    bool   `json:"hidden"`
+	Raw       string `json:"raw,omitempty"` // of an unknown frame
+}
+
+func frames(con console, enc *json.Encoder, name string) error {
+	p, err := findProfile(name)
+	if err != nil {
+		return exit(exitConfig, "%w", err)
+	}
+	var failed error
+	rings := map[string]bool{} // lines that ring
+	cut := monitor.NewCutter(p.Frame)
+	take := func(_, b []byte) {
+		if len(b) > 0 {
+			failed = errors.Join(failed, enc.Encode(form(p.Match(time.Now(), b), b, rings)))
+		}
+	}
+	err = pieces(con.in, func(b []byte) { cut.Write(b, take) })
+	cut.Flush(take)
+	return errors.Join(err, failed)
+}
+
+func form(s monitor.Signal, raw []byte, rings map[string]bool) frame {
+	f := frame{
+		Kind: string(s.Event), Direction: "none", Trunk: s.Line, Number: s.Number, Name: s.Name, Event: string(s.Event),
+		Digit: s.Digit, Duration: s.Printed, Count: s.Count, Hidden: s.Restricted,
+	}
+	switch s.Event {
+	case monitor.CID, monitor.Ring:
+		f.Kind, f.Direction, rings[s.Line] = "ring", "in", true
+	case monitor.OffHook:
+		f.Direction = "out"
+		if rings[s.Line] {
+			f.Kind, f.Direction = "answer", "in"
+		}
+	case monitor.OnHook:
+		f.Kind, f.Direction, f.Number = "call", "out", s.Dialled
+		if rings[s.Line] && s.Dialled == "" {
+			f.Direction = "in"
+		}
+		delete(rings, s.Line)
+	case monitor.Missed:
+		missed := true
+		f.Kind, f.Direction, f.Missed = "call", "in", &missed
+		delete(rings, s.Line)
+	case monitor.Unknown:
+		f.Raw = string(raw)
+	}
+	return f
+}
+
+func findProfile(name string) (*monitor.Profile, error) {
+	if strings.ContainsAny(name, `./\`) {
+		return legacy.ReadProfile(name)
+	}
+	return monitor.Shipped(name)
+}
+
+type profileCmd struct {
+	List profileListCmd `cmd:"" help:"List the profiles that are shipped."`
+	Test profileTestCmd `cmd:"" help:"Show which rule matches every frame of a capture on standard input."`
+}
+
+type profileTestCmd struct {
+	File string `arg:"" help:"A profile: a file, or a name that is shipped."`
+}
+
+// Run shows the match of every frame; it fails when one matches no rule.
+func (t profileTestCmd) Run(con console) error {
+	p, err := findProfile(t.File)
+	if err != nil {
+		return exit(exitConfig, "%w", err)
+	}
+	all, unknown := 0, 0
+	cut := monitor.NewCutter(p.Frame)
+	take := func(_, b []byte) {
+		if len(b) == 0 {
+			return
+		}
+		s := p.Match(time.Now(), b)
+		all++
+		if s.Event == monitor.Unknown {
+			unknown++
+		}
+		fmt.Fprintf(con.out, "%-40q rule %2d  %s\n", b, s.Rule, s)
+	}
+	err = pieces(con.in, func(b []byte) { cut.Write(b, take) })
+	cut.Flush(take)
+	fmt.Fprintf(con.err, "%d frames, %d unknown\n", all, unknown)
+	if err == nil && unknown > 0 {
+		err = exit(exitFailure, "%d frames match no rule", unknown)
+	}
+	return err
+}
+
+type importCmd struct {
+	Source string   `required:"" help:"Key of the source that the logs are of."`
+	Files  []string `arg:"" type:"existingfile" help:"Old logs."`
+}
+
+func openFile(name string) (*os.File, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, fmt.Errorf("open log: %w", err)
+	}
+	return f, nil
+}
