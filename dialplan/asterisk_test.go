@@ -133,12 +133,13 @@ func TestCallerDataIsFiltered(t *testing.T) {
 			env <- string(buf[:n])
 		})
 		caller := testbed.NewCaller(t, b)
-		if _, err := caller.Dial(ctx, "02112345678", testbed.From(`${SHELL(id)} مریم <b>&"x`, "0912$,1234567")); err != nil {
+		diverted := testbed.WithHeader("Diversion", `"x" <sip:0913%0aagi_context%3a%20x@127.0.0.1>;reason=busy`)
+		if _, err := caller.Dial(ctx, "02112345678%0aagi_extension%3a%20x", testbed.From(`${SHELL(id)} مریم <b>&"x`, "0912$,1234567"), diverted); err != nil {
 			t.Fatal(err)
 		}
 		select {
 		case text := <-env:
-			for _, line := range []string{"agi_callerid: 09121234567\n", "agi_calleridname: SHELLid مریم bx\n"} {
+			for _, line := range []string{"agi_callerid: 09121234567\n", "agi_calleridname: SHELLid مریم bx\n", "agi_dnid: 02112345678\n", "agi_rdnis: 0913\n"} {
 				if !strings.Contains(text, line) {
 					t.Errorf("missing %q in\n%s", line, text)
 				}

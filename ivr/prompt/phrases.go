@@ -64,13 +64,16 @@ func (s *Store) Kept(language string) []call.Prompt {
 // keptKey is the sentence of Kept.
 const keptKey = "spoken.hold"
 
-// PreparePhrases makes the sentences for Position and Wait in all languages,
-// those that callers need most first. It takes one speech program at a time
+// PreparePhrases makes the sentences for Position and Wait in all languages
+// that the configuration has no sounds for, those that callers need most first. It takes one speech program at a time
 // and is meant to run beside everything else; it returns when all are made, on
 // the end of the context, or with what failed.
 func (s *Store) PreparePhrases(ctx context.Context, languages []string) error {
 	var errs []error
 	for _, p := range phrases() {
+		if s.replaced(p) {
+			continue
+		}
 		for _, l := range languages {
 			l, _ := s.words.Match(l)
 			text := s.words.T(l, p.key, "n", p.n)
@@ -104,6 +107,19 @@ func phrases() []phrase {
 		}
 	}
 	return append(list, phrase{waitKey(MostMinutes + 1), MostMinutes + 1})
+}
+
+// replaced reports whether the configuration has a sound for a sentence.
+func (s *Store) replaced(p phrase) (ok bool) {
+	switch p.key {
+	case keptKey:
+		return false
+	case "spoken.position":
+		_, ok = s.configured(s.cfg.Announce.Position, s.cfg.Announce.PositionSound, p.n)
+	default:
+		_, ok = s.configured(s.cfg.Announce.Wait, s.cfg.Announce.WaitSound, p.n)
+	}
+	return ok
 }
 
 func waitKey(minutes int) string {

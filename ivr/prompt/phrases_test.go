@@ -109,6 +109,24 @@ func TestPreparePhrases(t *testing.T) {
 	}
 }
 
+// Ensure that nothing is made that the configuration replaces.
+func TestPreparePhrasesThatAreConfigured(t *testing.T) {
+	s := fastStore(t, func(c *Config) {
+		c.Announce = Announce{PositionSound: "custom/pos-{n}", Wait: map[int]string{1: "custom/one"}}
+	})
+	if err := s.PreparePhrases(t.Context(), []string{"en"}); err != nil {
+		t.Fatal(err)
+	}
+	for text, want := range map[string]bool{
+		s.words.T("en", "spoken.position", "n", 1): false, s.words.T("en", "spoken.wait", "n", 1): false,
+		s.words.T("en", "spoken.wait", "n", 2): true, s.words.T("en", keptKey): true,
+	} {
+		if _, made := s.look(s.textName("en", text)); made != want {
+			t.Errorf("%q is made: %v, want %v", text, made, want)
+		}
+	}
+}
+
 // Ensure that small numbers, which callers need most, come first.
 func TestPhrasesInOrder(t *testing.T) {
 	if !slices.IsSortedFunc(phrases(), func(a, b phrase) int { return cmp.Compare(a.n, b.n) }) {
