@@ -97,7 +97,7 @@ func newHouse(t *testing.T, opt office.Options) *house {
 		"ivr":      usualMenus,
 		"agents":   "\n  - {id: sara, extension: \"101\", auto_login: true}",
 		"queues":   usualQueues,
-		"prompts":  "\n  announce: {position_sound: \"tones/position-{n}\"}",
+		"prompts":  "\n  announce: {position_sound: \"tones/position-{n}\", wait_sound: \"tones/wait-{n}\"}",
 		"recorder": "{rules: [{}]}",
 		"crm":      fmt.Sprintf("\n  - name: hook\n    webhook: {url: %q, secrets: [%q], allow_private: true, timeout: %v}", h.web.URL, hookSecret, hookTimeout),
 	}
