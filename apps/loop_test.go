@@ -210,6 +210,84 @@ func TestReconcile(t *testing.T) {
 	}
 }
 
+// A caller whom the dialplan has taken on meanwhile is not lost to us in silence,
+// and talk that began or ended unseen counts from when it was seen.
+func TestReconcileWhatWentOnElsewhere(t *testing.T) {
+	j := &journal{}
+	l := newLoop(t, j)
+	for _, id := range []string{"a", "b"} {
+		l.Take(started(id))
+		l.Take(call.Event{Kind: call.LegAnswered, Call: id, Leg: id + "-in"})
+	}
+	l.Take(call.Event{Kind: call.QueueJoined, Call: "a", Leg: "a-in", Queue: "sales"})
+	l.Take(call.Event{Kind: call.LegRinging, Call: "b", Leg: "b-ag", Role: call.RoleAgent})
+	l.Take(call.Event{Kind: call.LegJoined, Call: "b", Leg: "b-ag"})
+	l.Take(call.Event{Kind: call.LegFound, Leg: "a-in", Source: "pbx"})
+	l.Take(call.Event{Kind: call.LegFound, Call: "b", Leg: "b-in", Ref: "bridge", Source: "pbx"})
+	l.Take(call.Event{Kind: call.LegFound, Call: "b", Leg: "b-ag", Source: "pbx"})
+	l.Take(call.Event{Kind: call.SwitchSynced, Source: "pbx"})
+	a, b := l.Call("a"), l.Call("b")
+	if !a.Over() || a.Disposition != call.CallLost || a.By != call.ByPBX || a.Reason != call.Fallback || a.Queues[0].Left != call.Fallback {
+		t.Errorf("a: %+v", a)
+	}
+	if b.Over() || b.Leg("b-in").Talking == nil || b.Leg("b-ag").Talking != nil {
+		t.Errorf("b: %+v", b.Legs)
+	}
+}
+
+// The reason why a caller was lost is that of his call, whichever leg is last.
+func TestACallEndsForTheReasonThatItsCallerWasLost(t *testing.T) {
+	l := newLoop(t, &journal{})
+	l.Take(started("c"))
+	l.Take(call.Event{Kind: call.LegRinging, Call: "c", Leg: "ag", Role: call.RoleAgent})
+	l.Take(call.Event{Kind: call.LegEnded, Call: "c", Leg: "c-in", Result: call.Transferred, By: call.ByPBX, Reason: call.Fallback})
+	l.Take(call.Event{Kind: call.LegEnded, Call: "c", Leg: "ag", Result: call.Cancelled, By: call.BySystem})
+	if c := l.Call("c"); !c.Over() || c.Disposition != call.CallLost || c.Reason != call.Fallback {
+		t.Errorf("%+v", c)
+	}
+}
+
+// After a restart what is told of a call that was over has its number, and what
+// is told of one that is forgotten makes no call of it.
+func TestRestore(t *testing.T) {
+	j := &journal{}
+	l := newLoop(t, j)
+	now := time.Now()
+	for i, e := range []call.Event{
+		started("fresh"),
+		{Kind: call.CallEnded, Call: "fresh", At: now.Add(-time.Minute)},
+		started("old"),
+		{Kind: call.CallEnded, Call: "old", At: now.Add(-time.Hour)},
+		started("open"),
+		{Kind: call.CallAmended, Call: "cut", Revision: 1},
+	} {
+		e.Seq, e.ID = uint64(i%2+1), "x"
+		l.Restore(e)
+	}
+	if open := l.Restored(); len(open) != 1 || open[0].ID != "open" {
+		t.Errorf("open: %v", open)
+	}
+	for _, id := range []string{"fresh", "old", "cut"} {
+		l.Take(call.Event{Kind: call.CallAmended, Call: id, Revision: 1})
+	}
+	if len(j.events) != 3 || j.events[0].Seq != 3 || j.events[1].Seq != 0 || l.Call("old") != nil || l.Call("cut") != nil {
+		t.Errorf("logged %+v", j.events)
+	}
+}
+
+// What has come when the loop is told to end is not lost.
+func TestTheLastEventsAreTaken(t *testing.T) {
+	j := &journal{}
+	l := newLoop(t, j)
+	ctx, cancel := context.WithCancel(t.Context())
+	l.Post(ctx, started("c"))
+	l.Post(ctx, call.Event{Kind: call.LegEnded, Call: "c", Leg: "c-in"})
+	cancel()
+	if err := l.Run(ctx); err != nil || len(j.events) != 3 {
+		t.Errorf("%v, logged %v", err, j.lines)
+	}
+}
+
 // BenchmarkTurn shows the machine time of one event, which must not depend on
 // the number of live calls.
 func BenchmarkTurn(b *testing.B) {

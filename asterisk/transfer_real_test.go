@@ -39,6 +39,9 @@ func (r *rig) transferred(old string) (address string) {
 	r.t.Cleanup(func() { // when every leg has ended
 		for _, e := range r.all(call.CallStarted) {
 			for _, id := range []string{e.Leg, old, rings.Leg} {
+				if r.count(call.LegEnded, id) == 0 {
+					r.await(call.LegEnded, of(id)) // on its way
+				}
 				same(r.t, "ends of "+id, r.count(call.LegEnded, id), 1)
 			}
 		}

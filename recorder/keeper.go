@@ -60,6 +60,7 @@ type Keeper struct {
 	stats    Stats
 
 	scanFault string // of the last scan; only its round uses it
+	scanEarly bool   // the last scan left something to Handle, and it is worth looking again soon
 }
 
 // Stats is what a Keeper has done since it was made, and how things stand.

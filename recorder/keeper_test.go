@@ -534,15 +534,15 @@ func TestScan(t *testing.T) {
 		fresh + "-r1":    tone(8000, 1), // the log knows nothing yet: it may go on
 		old + "-r1":      tone(8000, 1), // the log knows nothing any more
 	}
-	if err := r.scan(t.Context()); err != nil { // it ended just now: Handle's work
-		t.Fatal(err)
+	if next := r.scanRound(t.Context()); next != graceLeft { // one ended just now: Handle's work
+		t.Errorf("looks again after %v", next)
 	}
 	if got := r.told(call.RecordingAvailable); len(got) != 1 || got[0].Recording != old+"-r1" || got[0].State != "done" || !strings.HasPrefix(got[0].File, "2026/03/19/010005_"+old+"-r1_unknown_unknown") {
 		t.Errorf("at once: %+v", got)
 	}
 	r.now = stop.At.Add(graceLeft)
-	if err := r.scan(t.Context()); err != nil {
-		t.Fatal(err)
+	if next := r.scanRound(t.Context()); next != scanEvery {
+		t.Errorf("looks again after %v", next)
 	}
 	got := r.told(call.RecordingAvailable)
 	if len(got) != 2 || got[1].Recording != rec {

@@ -94,12 +94,16 @@ func (k *Keeper) scanRound(ctx context.Context) time.Duration {
 		return scanRetry
 	}
 	k.count(func(s *Stats) { s.LastScan = k.dep.Now() })
+	if k.scanEarly {
+		return graceLeft
+	}
 	return scanEvery
 }
 
 // scan brings in what nobody told of: recordings that ended while Markaz was
 // away, or whose events were lost.
 func (k *Keeper) scan(ctx context.Context) error {
+	k.scanEarly = false
 	ids, err := k.dep.Source.List(ctx)
 	if err != nil {
 		return fmt.Errorf("list recordings at the source: %w", err)
@@ -110,7 +114,10 @@ func (k *Keeper) scan(ctx context.Context) error {
 		if !ours {
 			continue
 		}
-		if err := k.found(ctx, callID, id); err != nil && !errors.Is(err, errBusy) {
+		switch err := k.found(ctx, callID, id); {
+		case errors.Is(err, errEarly):
+			k.scanEarly = true
+		case err != nil && !errors.Is(err, errBusy):
 			errs = append(errs, err)
 		}
 		if ctx.Err() != nil {
@@ -119,6 +126,9 @@ func (k *Keeper) scan(ctx context.Context) error {
 	}
 	return errors.Join(errs...)
 }
+
+// errEarly is for a recording that Handle may bring in yet.
+var errEarly = errors.New("has just stopped")
 
 // found decides about one recording that lies at the source.
 func (k *Keeper) found(ctx context.Context, callID, id string) error {
@@ -135,7 +145,7 @@ func (k *Keeper) found(ctx context.Context, callID, id string) error {
 	case t.settled:
 		return nil // failed or deleted: nothing to be done that was not tried
 	case !t.stopped.IsZero() && now.Sub(t.stopped) < graceLeft:
-		return nil
+		return errEarly
 	case t.stopped.IsZero() && now.Sub(begun) < longest:
 		return nil // goes on
 	}

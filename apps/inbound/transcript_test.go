@@ -80,6 +80,8 @@ type stage struct {
 	now  time.Time
 	loop *apps.Loop
 	out  []string
+
+	restored uint64 // events, all of one call
 }
 
 func newStage(t *testing.T) *stage {
@@ -161,17 +163,35 @@ func show(e call.Event) string {
 	return strings.Join(append([]string{string(e.Kind)}, words...), " ")
 }
 
-// play takes one line: "+1.5 kind key=value …", the seconds since the last.
+// play takes one line: "+1.5 kind key=value …", the seconds since the last; or
+// "< kind key=value …", an event of an earlier process.
 func (s *stage) play(line string) {
 	s.t.Helper()
 	words := strings.Fields(line)
+	if len(words) < 2 {
+		s.t.Fatalf("bad line %q", line)
+	}
+	s.out = append(s.out, line)
+	if words[0] == "<" {
+		e := s.event(words[1:])
+		s.restored++
+		e.At, e.Seq = s.now, s.restored
+		s.loop.Restore(e)
+		return
+	}
 	wait, err := strconv.ParseFloat(strings.TrimPrefix(words[0], "+"), 64)
-	if err != nil || len(words) < 2 {
+	if err != nil {
 		s.t.Fatalf("bad line %q", line)
 	}
 	s.now = s.now.Add(time.Duration(wait * float64(time.Second)))
-	fields := map[string]any{"kind": words[1], "source": "pbx"}
-	for _, w := range words[2:] {
+	s.loop.Take(s.event(words[1:]))
+}
+
+// event reads "kind key=value …".
+func (s *stage) event(words []string) (e call.Event) {
+	s.t.Helper()
+	fields := map[string]any{"kind": words[0], "source": "pbx"}
+	for _, w := range words[1:] {
 		k, v, _ := strings.Cut(w, "=")
 		if n, err := strconv.Atoi(v); err == nil && !slices.Contains([]string{"digits", "from", "to", "address"}, k) {
 			fields[k] = n
@@ -185,12 +205,10 @@ func (s *stage) play(line string) {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	var e call.Event
 	if err := json.Unmarshal(raw, &e); err != nil {
-		s.t.Fatalf("%s: %v", line, err)
+		s.t.Fatalf("%v: %v", words, err)
 	}
-	s.out = append(s.out, line)
-	s.loop.Take(e)
+	return e
 }
 
 // Each transcript is what comes in, at the margin, and what comes out, below it.
@@ -209,7 +227,7 @@ func TestTranscripts(t *testing.T) {
 			for line := range strings.Lines(string(data)) {
 				line = strings.TrimRight(line, "\n")
 				switch {
-				case strings.HasPrefix(line, "+"):
+				case strings.HasPrefix(line, "+"), strings.HasPrefix(line, "<"):
 					s.play(line)
 				case strings.HasPrefix(line, "#"), line == "":
 					s.out = append(s.out, line)

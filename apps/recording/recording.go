@@ -3,6 +3,10 @@
 package recording
 
 import (
+	"slices"
+	"strings"
+	"time"
+
 	"markaz/apps"
 	"markaz/call"
 )
@@ -12,11 +16,21 @@ type Policy interface {
 	Plan(call.Call) (bool, string)
 }
 
-// App is the application.
-type App struct{ policy Policy }
+// App is the application. It is not for use by several goroutines.
+type App struct {
+	policy Policy
+	open   map[string][]string // recordings of calls that are over whose end has not been told, by call
+}
+
+// patience is how long after the end of a call that of its recording may be
+// told. It is not always: a PBX says nothing when the conversation is gone
+// before its recorder.
+const patience = 10 * time.Second
+
+const timer = "recording:" // and the id of the call
 
 // New makes the application.
-func New(p Policy) *App { return &App{policy: p} }
+func New(p Policy) *App { return &App{policy: p, open: map[string][]string{}} }
 
 // Step implements apps.Machine.
 func (a *App) Step(e call.Event, calls apps.Calls) call.Out {
@@ -31,10 +45,21 @@ func (a *App) Step(e call.Event, calls apps.Calls) call.Out {
 			out.Do(call.Record{Call: c.ID, Bridge: c.ID, ID: c.ID + "-r1"})
 		}
 	case call.CallEnded:
-		if c != nil && e.By == call.ByPBX && e.Reason != "" {
-			stop(&out, c)
+		if c != nil {
+			a.ended(&out, e, c)
+		}
+	case call.RecordingStarted:
+		if c != nil && c.Over() { // they hung up before it had begun
+			a.await(&out, c.ID, e.Recording)
+		}
+	case call.RecordingStopped:
+		a.told(&out, e)
+	case call.TimerFired:
+		if id, ours := strings.CutPrefix(e.Ref, timer); ours {
+			a.stop(&out, id, e.Source)
 		}
 	case call.RecordingAvailable, call.RecordingFailed, call.RecordingDeleted:
+		a.told(&out, e)
 		if c != nil && !c.Over() {
 			return out // its record takes the fact itself
 		}
@@ -43,13 +68,42 @@ func (a *App) Step(e call.Event, calls apps.Calls) call.Out {
 	return out
 }
 
-// stop states the end of recordings that ended unseen with their call, so that
-// what there is of them is brought in.
-func stop(out *call.Out, c *call.Call) {
+// ended waits for the ends of the recordings of a call that is over, but not
+// when the call ended unseen.
+func (a *App) ended(out *call.Out, e call.Event, c *call.Call) {
 	for _, r := range c.Recordings {
 		if r.State == "recording" || r.State == "paused" {
-			out.Fact(call.Event{Kind: call.RecordingStopped, Call: c.ID, Source: c.Source, Recording: r.ID})
+			a.await(out, c.ID, r.ID)
 		}
+	}
+	if e.By == call.ByPBX && e.Reason != "" {
+		a.stop(out, c.ID, c.Source)
+	}
+}
+
+func (a *App) await(out *call.Out, id, recording string) {
+	a.open[id] = append(a.open[id], recording)
+	out.Do(call.SetTimer{ID: timer + id, After: patience})
+}
+
+// told takes note of the end of a recording.
+func (a *App) told(out *call.Out, e call.Event) {
+	left, ok := a.open[e.Call]
+	if !ok {
+		return
+	}
+	a.open[e.Call] = slices.DeleteFunc(left, func(id string) bool { return id == e.Recording })
+	if len(a.open[e.Call]) == 0 {
+		delete(a.open, e.Call)
+		out.Do(call.CancelTimer{ID: timer + e.Call})
+	}
+}
+
+// stop states the ends of recordings that nobody told, so that what there is of
+// them is brought in.
+func (a *App) stop(out *call.Out, id, source string) {
+	for _, r := range a.open[id] {
+		out.Fact(call.Event{Kind: call.RecordingStopped, Call: id, Source: source, Recording: r})
 	}
 }
 

@@ -72,3 +72,43 @@ func TestAFileThatComesAfterTheEndAmendsTheRecord(t *testing.T) {
 		t.Errorf("a file of a forgotten call: %v", gone.Facts)
 	}
 }
+
+// The end of a recording is told by the switch, or, if that fails, stated a
+// while after the end of its call; at once when the call ended unseen.
+func TestARecordingEndsWithItsCall(t *testing.T) {
+	end := call.Event{Kind: call.CallEnded, Call: "c", By: call.ByCaller}
+	unseen := call.Event{Kind: call.CallEnded, Call: "c", By: call.ByPBX, Reason: call.Unseen}
+	started := call.Event{Kind: call.RecordingStarted, Call: "c", Recording: "c-r1"}
+	stopped := call.Event{Kind: call.RecordingStopped, Call: "c", Recording: "c-r1"}
+	fired := call.Event{Kind: call.TimerFired, Ref: "recording:c"}
+	for name, tc := range map[string]struct {
+		events []call.Event
+		want   int // ends that are stated
+	}{
+		"told before the call's end": {[]call.Event{started, stopped, end, fired}, 0},
+		"told after it":              {[]call.Event{started, end, stopped, fired}, 0},
+		"not told":                   {[]call.Event{started, end, fired, fired}, 1},
+		"unseen":                     {[]call.Event{started, unseen, fired}, 1},
+		"begun after the end":        {[]call.Event{end, started, fired}, 1},
+		"not recorded":               {[]call.Event{end, fired}, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := book{}
+			answered(b)
+			a := New(always(true))
+			stated := 0
+			for queue := tc.events; len(queue) > 0; queue = queue[1:] {
+				b["c"].Apply(queue[0])
+				for _, f := range a.Step(queue[0], b).Facts {
+					if f.Kind == call.RecordingStopped && f.Recording == "c-r1" && f.Call == "c" {
+						stated++
+					}
+					a.Step(f, b)
+				}
+			}
+			if stated != tc.want || len(a.open) != 0 {
+				t.Errorf("%d ends stated, want %d; left open: %v", stated, tc.want, a.open)
+			}
+		})
+	}
+}

@@ -1,9 +1,13 @@
 package main
 
 import (
+	"fmt"
+	"maps"
+	"slices"
 	"testing"
 	"time"
 
+	"markaz/asterisk/testbed"
 	"markaz/call"
 )
 
@@ -116,51 +120,58 @@ func TestKilledOverFastAGI(t *testing.T) {
 func TestHangUpsWhileMarkazIsDead(t *testing.T) {
 	t.Parallel()
 	opt := byStasis(0)
-	opt.Sections = map[string]string{
-		"agents": "\n  - {id: sara, extension: \"101\", auto_login: true}\n  - {id: reza, extension: \"102\", auto_login: true}",
-		"queues": "\n  - name: sales\n    agents: [sara, reza]\n    record: true\n    announce: {at_join: true, position: true}",
+	opt.Sections = map[string]string{"agents": "", "queues": "\n  - name: sales\n    record: true\n    announce: {at_join: true, position: true}\n    agents: ["}
+	names := map[string]string{"101": "sara", "102": "reza", "103": "mina"}
+	extensions := slices.Sorted(maps.Keys(names))
+	for _, extension := range extensions {
+		opt.Sections["agents"] += fmt.Sprintf("\n  - {id: %s, extension: %q, auto_login: true}", names[extension], extension)
+		opt.Sections["queues"] += names[extension] + ", "
 	}
+	opt.Sections["queues"] += "]"
 	h := newHouse(t, opt)
 	ctx := h.within(90 * time.Second)
-	sara, reza := h.agent(ctx, "101"), h.agent(ctx, "102")
-	sara.OnCall(answerAndSpeak)
-	reza.OnCall(answerAndSpeak)
-
-	caller1 := h.dial(ctx, "0218", "09121111111")
-	agent1, err := sara.NextCall(ctx)
-	h.must(err)
-	h.talk(ctx, caller1, agent1)
-	caller2 := h.dial(ctx, "0218", "09122222222")
-	agent2, err := reza.NextCall(ctx)
-	h.must(err)
-	h.talk(ctx, caller2, agent2)
-	third := h.waits(ctx, "09123333333", "position-1")
+	callers, agents := map[string]*conversation{}, map[string]*conversation{}
+	phones := map[string]*testbed.Phone{}
+	for _, extension := range extensions {
+		phones[extension] = h.agent(ctx, extension)
+		phones[extension].OnCall(answerAndSpeak)
+	}
+	for _, extension := range extensions { // the longest idle is rung, and they came in this order
+		callers[extension] = h.dial(ctx, "0218", "09121111"+extension)
+		taken, err := phones[extension].NextCall(ctx)
+		h.must(err)
+		h.talk(ctx, callers[extension], taken)
+		agents[extension] = taken
+	}
+	waits := h.waits(ctx, "09123333333", "position-1")
 
 	h.Markaz().Kill()
-	h.must(caller1.Hangup(ctx))
-	h.must(agent2.Hangup(ctx))
-	h.must(third.Hangup(ctx))
+	h.must(callers["101"].Hangup(ctx))
+	h.must(agents["102"].Hangup(ctx))
+	h.must(callers["103"].Hangup(ctx))
+	h.must(agents["103"].Hangup(ctx))
+	h.must(waits.Hangup(ctx))
 	h.must(h.Begin())
 	h.must(h.WaitReady(ctx))
 	ready := time.Now()
-	for _, c := range []*conversation{agent1, caller2} {
+	for _, c := range []*conversation{agents["101"], callers["102"]} {
 		end, err := c.WaitEnd(ctx)
 		h.must(err)
 		if took := end.At.Sub(ready); took > 5*time.Second {
 			t.Errorf("who was left alone was released after %v", took)
 		}
 	}
-	for from, agent := range map[string]string{"09121111111": "sara", "09122222222": "reza"} {
-		c := h.record(ctx, from, hasFile)
-		if c.Disposition != call.CallAnsweredD || c.Agent != agent {
-			t.Errorf("%s: %s, %s", from, c.Disposition, c.Agent)
+	for extension, agent := range names {
+		c := h.record(ctx, "09121111"+extension, hasFile)
+		if c.Disposition != call.CallAnsweredD || c.Agent != agent || c.TalkMS == 0 {
+			t.Errorf("%s: %s, %s, %d ms of talk", c.From, c.Disposition, c.Agent, c.TalkMS)
 		}
 		h.checkSequence(ctx, c)
 		h.hookAgrees(ctx, c)
 	}
 	gone := h.record(ctx, "09123333333", ended)
-	if gone.Disposition != call.CallLost || gone.Reason != "unseen" {
-		t.Errorf("the caller who waited: %s, %q", gone.Disposition, gone.Reason)
+	if gone.Disposition != call.CallLost || gone.Reason != call.Unseen || len(gone.Queues) != 1 || gone.Queues[0].Left != call.Unseen {
+		t.Errorf("the caller who waited: %s, %q, %+v", gone.Disposition, gone.Reason, gone.Queues)
 	}
 	h.Bed.NothingLeft(t)
 }

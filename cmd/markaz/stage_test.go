@@ -46,6 +46,8 @@ type house struct {
 	hook  *hooktest.Receiver
 	web   *httptest.Server // where the hook is
 	tones map[string]tone.Tone
+
+	stalls stallMeter
 }
 
 const usualMenus = `
@@ -106,6 +108,7 @@ func newHouse(t *testing.T, opt office.Options) *house {
 	}
 	opt.Sections, opt.Binary, opt.Prepare = sections, binary, h.prompts
 	h.Office = office.StartT(t, opt)
+	go h.stalls.run(t.Context())
 	return h
 }
 
