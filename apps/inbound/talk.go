@@ -65,6 +65,8 @@ func (a *App) legEnded(out *call.Out, s *session, e call.Event) {
 		a.carry(out, s.at, a.floor.Busy(s.at, r.address, false))
 	}
 	switch {
+	case s.with == e.Leg && e.Result == call.Transferred:
+		s.with = "" // the caller talks on with somebody whom the phone gave him
 	case s.with == e.Leg:
 		s.with = ""
 		a.hangup(out, s)
