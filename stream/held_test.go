@@ -1,7 +1,10 @@
 package stream
 
 import (
+	"bytes"
 	"errors"
+	"os"
+	"os/exec"
 	"os/signal"
 	"slices"
 	"sync"
@@ -133,6 +136,14 @@ func TestReaderMeetsEveryEventWhileTheDiskComesAndGoes(t *testing.T) {
 // What the kernel really does to a file that cannot grow: part of a record is
 // written, then an error, until there is room again.
 func TestFileThatCannotGrow(t *testing.T) {
+	if os.Getenv("MARKAZ_STREAM_SMALL_FILES") == "" { // the limit would hit what else this process writes
+		cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.v", "-test.run=^"+t.Name()+"$")
+		cmd.Env = append(os.Environ(), "MARKAZ_STREAM_SMALL_FILES=1")
+		if out, err := cmd.CombinedOutput(); err != nil || !bytes.Contains(out, []byte("--- PASS: "+t.Name())) {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		return
+	}
 	signal.Ignore(syscall.SIGXFSZ)
 	defer signal.Reset(syscall.SIGXFSZ)
 	var free syscall.Rlimit
