@@ -85,14 +85,13 @@ const (
 	TimerFired   Kind = "timer.fired"   // Ref: SetTimer.ID
 	ActionFailed Kind = "action.failed" // Ref: the action's name; Reason
 	AgentAsked   Kind = "agent.asked"   // Agent, State asked for, Reason
-	RecordFound  Kind = "recording.found"
 )
 
 // Transient reports whether events of this kind only step the machines and are
 // not written to the log.
 func (k Kind) Transient() bool {
 	switch k {
-	case LegDigit, LegFound, PlayDone, TimerFired, ActionFailed, AgentAsked, RecordFound:
+	case LegDigit, LegFound, PlayDone, TimerFired, ActionFailed, AgentAsked:
 		return true
 	}
 	return false

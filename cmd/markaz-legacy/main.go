@@ -45,8 +45,8 @@ type cli struct {
 
 	Run     runCmd     `cmd:"" help:"Receive from the devices until SIGTERM."`
 	Check   checkCmd   `cmd:"" help:"Check the configuration."`
-	Test    testCmd    `cmd:"" help:"Connect to a source and say in plain words what is found."`
-	Raw     rawCmd     `cmd:"" help:"Show what a source sends, beside what is understood."`
+	Test    testCmd    `cmd:"" help:"Say in plain words how a source of the running sidecar stands."`
+	Raw     rawCmd     `cmd:"" help:"Show what a source of the running sidecar sends, beside what is understood."`
 	Parse   parseCmd   `cmd:"" help:"Read bytes of a device from standard input, print one JSON object a record."`
 	Import  importCmd  `cmd:"" help:"Take old logs. What is known already is left out."`
 	Profile profileCmd `cmd:"" help:"Profiles of line monitors."`

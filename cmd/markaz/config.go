@@ -1,10 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/goccy/go-yaml/ast"
 
@@ -192,4 +194,7 @@ func (c *config) dialplan() dialplan.Options {
 	}
 }
 
-func (c *config) trunk() string { return replaceTrunk(c.Asterisk.TrunkEndpoint, c.Inbound.Trunk) }
+// trunk is the dial string of outside numbers by the one trunk that is configured.
+func (c *config) trunk() string {
+	return strings.ReplaceAll(c.Asterisk.TrunkEndpoint, "{trunk}", cmp.Or(c.Inbound.Trunk, "trunk"))
+}

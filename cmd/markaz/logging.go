@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"strings"
 )
 
 // secret is text that does not show itself.
@@ -50,12 +49,4 @@ func (c logConfig) logger(w io.Writer) *slog.Logger {
 		return slog.New(slog.NewJSONHandler(w, opts))
 	}
 	return slog.New(slog.NewTextHandler(w, opts))
-}
-
-// replaceTrunk fixes the trunk in a template for outside numbers.
-func replaceTrunk(template, trunk string) string {
-	if trunk == "" {
-		trunk = "trunk"
-	}
-	return strings.ReplaceAll(template, "{trunk}", trunk)
 }
