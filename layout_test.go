@@ -17,6 +17,7 @@ import (
 var mayImport = map[string][]string{
 	"call":             {},
 	"call/number":      {},
+	"access":           {"call", "lang"},
 	"lang":             {},
 	"dialplan":         {},
 	"ivr":              {"call", "lang"},
@@ -26,7 +27,7 @@ var mayImport = map[string][]string{
 	"asterisk":         {"call", "dialplan"},
 	"asterisk/testbed": {"call", "dialplan"},
 	"stream":           {"call"},
-	"apps":             {"call", "lang", "ivr", "queue", "recorder"},
+	"apps":             {"access", "call", "lang", "ivr", "queue", "recorder"},
 	"cmd":              {"*"},
 }
 

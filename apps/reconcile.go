@@ -10,36 +10,41 @@ import (
 // reconciler holds the calls that we believe in against the legs that the PBX
 // really has, whenever it has told them all.
 type reconciler struct {
-	found map[string]call.Event // by leg
+	found    map[string]call.Event // by leg
+	observed map[string]call.Event // by leg; told apart, for the two are told by two connections
 }
 
 // Step implements Machine.
 func (r *reconciler) Step(e call.Event, calls Calls) call.Out {
 	var out call.Out
+	found := &r.found
+	if e.Observed {
+		found = &r.observed
+	}
 	switch e.Kind {
 	case call.LegFound:
-		if r.found == nil {
-			r.found = map[string]call.Event{}
+		if *found == nil {
+			*found = map[string]call.Event{}
 		}
-		r.found[e.Leg] = e
+		(*found)[e.Leg] = e
 	case call.SwitchSynced:
 		calls.Each(func(c *call.Call) {
-			if c.Source == e.Source {
-				r.compare(&out, e, c)
+			if c.Source == e.Source && c.Observed == e.Observed {
+				compare(&out, e, c, *found)
 			}
 		})
 		slices.SortStableFunc(out.Facts, func(a, b call.Event) int { return cmp.Compare(a.Call, b.Call) })
-		r.found = nil
+		*found = nil
 	}
 	return out
 }
 
 // compare states what has become of a call's legs meanwhile. When that was is
 // not known: somewhere between the last event and now.
-func (r *reconciler) compare(out *call.Out, e call.Event, c *call.Call) {
+func compare(out *call.Out, e call.Event, c *call.Call, found map[string]call.Event) {
 	for i := range c.Legs {
 		leg := &c.Legs[i]
-		f, alive := r.found[leg.ID]
+		f, alive := found[leg.ID]
 		switch {
 		case leg.Ended != nil:
 		case !alive:

@@ -37,7 +37,7 @@ func (c *Call) applyCall(e Event) {
 	case CallStarted:
 		c.State, c.Started = StateRouting, e.At
 		c.Ref, c.Direction, c.Origin, c.Caps = e.Ref, e.Direction, e.Origin, e.Caps
-		c.Line = Line{Trunk: e.Trunk, DID: e.DID}
+		c.Line, c.Observed = Line{Trunk: e.Trunk, DID: e.DID}, e.Observed
 		c.setParties(e)
 	case CallIdentified:
 		c.Identity, c.Known = e.Identity, e.Text

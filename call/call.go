@@ -15,6 +15,7 @@ type Call struct {
 	State     State     `json:"state"`
 	Live      bool      `json:"live"`
 	Caps      []Cap     `json:"caps,omitempty"`
+	Observed  bool      `json:"observed,omitempty"` // handled by somebody else's dialplan
 
 	From     string `json:"from,omitempty"`
 	FromName string `json:"from_name,omitempty"`

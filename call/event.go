@@ -33,6 +33,7 @@ type Event struct {
 	DID       string    `json:"did,omitempty"`
 	Identity  string    `json:"identity,omitempty"` // CRM's id of the other party
 	Caps      []Cap     `json:"caps,omitempty"`     // what the source can tell
+	Observed  bool      `json:"observed,omitempty"` // of a call that somebody else's dialplan handles: Markaz only watches
 
 	Role    Role   `json:"role,omitempty"`
 	Address string `json:"address,omitempty"` // extension or number of the leg

@@ -72,8 +72,9 @@ const (
 	QualityAlarm      Kind = "quality.alarm"
 	DeliveryFailed    Kind = "delivery.failed"
 	DeliveryRecovered Kind = "delivery.recovered"
-	SwitchLost        Kind = "switch.lost"   // the PBX cannot be reached; Reason
-	SwitchSynced      Kind = "switch.synced" // reached (again), every living leg has been told by LegFound
+	SwitchLost        Kind = "switch.lost"     // the PBX cannot be reached; Reason
+	SwitchSynced      Kind = "switch.synced"   // reached (again), every living leg has been told by LegFound; Observed: every living leg that Markaz only watches
+	RequestRefused    Kind = "request.refused" // Ref: the request's id; Agent: who asked; Reason: a key of the catalogue; may have a Call
 )
 
 // Inputs that step the machines and are never written to the log: they are
@@ -85,13 +86,16 @@ const (
 	TimerFired   Kind = "timer.fired"   // Ref: SetTimer.ID
 	ActionFailed Kind = "action.failed" // Ref: the action's name; Reason
 	AgentAsked   Kind = "agent.asked"   // Agent, State asked for, Reason
+	MonitorAsked Kind = "monitor.asked" // Ref: the request's id; Call, Leg to be heard; Mode: spy, whisper, barge, takeover, end; Agent: the supervisor; Address: the supervisor's extension; Reason; DurationMS: time limit
+	DialAsked    Kind = "dial.asked"    // Ref: the request's id; Agent: who asks; Address: the extension that rings first; To: the number; From: caller ID to show
+	CallAsked    Kind = "call.asked"    // Ref: the request's id; Call, Leg; Agent: who asks; Mode: hangup, transfer (To), record, pause, resume, hold, unhold
 )
 
 // Transient reports whether events of this kind only step the machines and are
 // not written to the log.
 func (k Kind) Transient() bool {
 	switch k {
-	case LegDigit, LegFound, PlayDone, TimerFired, ActionFailed, AgentAsked:
+	case LegDigit, LegFound, PlayDone, TimerFired, ActionFailed, AgentAsked, MonitorAsked, DialAsked, CallAsked:
 		return true
 	}
 	return false

@@ -4,6 +4,7 @@ import (
 	"embed"
 	"encoding/json"
 	"fmt"
+	"io/fs"
 	"slices"
 	"strings"
 
@@ -13,7 +14,10 @@ import (
 // Default is the language of last resort.
 const Default = "en"
 
-//go:embed *.json
+// Beside the sentences of callers lie folders with those of one room each,
+// every folder with one file for each language.
+//
+//go:embed *.json */*.json
 var files embed.FS
 
 // Catalogue holds the sentences of all languages. It never changes, so that
@@ -38,6 +42,9 @@ func New() *Catalogue {
 		panic(fmt.Errorf("list catalogue: %w", err))
 	}
 	for _, entry := range entries {
+		if entry.IsDir() {
+			continue
+		}
 		name := strings.TrimSuffix(entry.Name(), ".json")
 		t, err := read(name)
 		if err != nil {
@@ -50,13 +57,30 @@ func New() *Catalogue {
 	return c
 }
 
+// read joins the files of one language. A key stands in one of them only.
 func read(name string) (table, error) {
-	raw, err := files.ReadFile(name + ".json")
+	t := table{tag: language.Make(name), messages: map[string]message{}}
+	more, err := fs.Glob(files, "*/"+name+".json")
 	if err != nil {
-		return table{}, err
+		return t, err
 	}
-	t := table{tag: language.Make(name)}
-	return t, json.Unmarshal(raw, &t.messages)
+	for _, path := range append(more, name+".json") {
+		raw, err := files.ReadFile(path)
+		if err != nil {
+			return t, err
+		}
+		var part map[string]message
+		if err := json.Unmarshal(raw, &part); err != nil {
+			return t, fmt.Errorf("%s: %w", path, err)
+		}
+		for key, m := range part {
+			if _, twice := t.messages[key]; twice {
+				return t, fmt.Errorf("%s: %q is in another file already", path, key)
+			}
+			t.messages[key] = m
+		}
+	}
+	return t, nil
 }
 
 // Languages lists the languages by their codes, sorted.

@@ -85,6 +85,9 @@ func New(cfg Config, book *ivr.Book, floor *queue.Floor, voice Voice) *App {
 // Step implements apps.Machine.
 func (a *App) Step(e call.Event, calls apps.Calls) call.Out {
 	var out call.Out
+	if e.Observed {
+		return out
+	}
 	switch e.Kind {
 	case call.AgentAsked:
 		a.agentAsked(&out, e)
