@@ -88,6 +88,9 @@ func (c *SinkConfig) faults() []error {
 		out = append(out, fmt.Errorf("keep: is negative"))
 	}
 	out = append(out, c.Filter.faults()...)
+	if extensions, lines := c.auto(); (extensions || lines) && c.PayamGostar == nil {
+		out = append(out, errNoLearning)
+	}
 	chosen := c.chosen()
 	if len(chosen) != 1 {
 		var kinds []string

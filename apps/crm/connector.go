@@ -115,5 +115,7 @@ type Deps struct {
 	Chance  func() float64 // from [0, 1), evenly
 	Logger  *slog.Logger
 
-	Sink string // name of the sink that a connector is made for, set by Open
+	// Set by Open for the sink that a connector is made for:
+	Sink                        string // its name
+	LearnExtensions, LearnLines bool   // the CRM is to be taught those that it does not know
 }

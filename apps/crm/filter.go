@@ -1,9 +1,12 @@
 package crm
 
 import (
+	"errors"
 	"fmt"
 	"path"
+	"reflect"
 	"slices"
+	"strings"
 
 	"markaz/call"
 )
@@ -13,19 +16,12 @@ type Filter struct {
 	// Events are kinds, or patterns such as call.*; empty means all facts
 	// about calls, and leaves out who was listened to and the states of
 	// agents, extensions, lines and sinks.
-	Events     []string         `yaml:"events"`
-	Directions []call.Direction `yaml:"directions"`
-	Sources    []string         `yaml:"sources"`    // keys of PBXs and line monitors
-	Extensions []string         `yaml:"extensions"` // calls that reached or came from one of these
-	Lines      []string         `yaml:"lines"`      // trunks or dialled-in numbers
-	Only       string           `yaml:"only"`       // "live": no backfill; "finished": only calls that have ended
+	Events []string `yaml:"events"`
+	// Route is the only way to the sink, or Routes are several: what passes
+	// one of them is told.
+	Route  `yaml:",inline"`
+	Routes []Route `yaml:"routes"`
 }
-
-// The values of Filter.Only.
-const (
-	OnlyLive     = "live"
-	OnlyFinished = "finished"
-)
 
 // public is what a sink gets unless it asks for something else.
 func public() []string {
@@ -51,39 +47,36 @@ func kinds() []call.Kind {
 		call.CallbackRequested, call.CallbackAttempted, call.CallbackCompleted, call.CallbackExpired,
 		call.AgentChanged, call.ExtensionChanged, call.TrunkAlarm, call.QualityAlarm,
 		call.DeliveryFailed, call.DeliveryRecovered, call.SwitchLost, call.SwitchSynced,
+		call.RequestRefused,
 	}
 }
 
-// Match reports whether the event passes. Record is the call as it stood
+// Match reports whether the event passes, and by whether Recordings were
+// asked for what the sink is told of them. Record is the call as it stood
 // right after it.
-func (f Filter) Match(e call.Event, record call.Call) bool {
+func (f Filter) Match(e call.Event, record call.Call) (ok, recordings bool) {
 	if e.Kind.Transient() || !f.matchKind(e) {
-		return false
+		return false, false
 	}
-	if !anyOf(f.Sources, e.Source) {
-		return false
+	for _, r := range f.routes() {
+		if r.match(e, record) {
+			ok, recordings = true, recordings || r.recordings()
+		}
 	}
-	if e.Call == "" {
-		return true
+	if ok && !recordings && aboutRecording(e) {
+		return false, false
 	}
-	return anyOf(f.Directions, record.Direction) &&
-		anyOf(f.Lines, record.Line.Trunk, record.Line.DID) &&
-		anyOf(f.Extensions, extensions(record)...)
+	return ok, recordings
+}
+
+func (f Filter) routes() []Route {
+	if len(f.Routes) > 0 {
+		return f.Routes
+	}
+	return []Route{f.Route}
 }
 
 func (f Filter) matchKind(e call.Event) bool {
-	switch f.Only {
-	case OnlyLive:
-		if !e.Live {
-			return false
-		}
-	case OnlyFinished:
-		switch e.Kind {
-		case call.CallEnded, call.CallAmended, call.CallMerged:
-		default:
-			return false
-		}
-	}
 	patterns := f.Events
 	if len(patterns) == 0 {
 		patterns = public()
@@ -96,20 +89,17 @@ func kindMatch(pattern string, k call.Kind) bool {
 	return ok && err == nil
 }
 
-func extensions(c call.Call) []string {
-	var out []string
-	for i := range c.Legs {
-		if l := &c.Legs[i]; l.Role.Person() || l.Role == call.RoleCaller {
-			out = append(out, l.Address)
-		}
-	}
-	return out
+// aboutRecording reports an event that tells of nothing but a recording.
+func aboutRecording(e call.Event) bool {
+	return strings.HasPrefix(string(e.Kind), "recording.") || e.Kind == call.CallAmended && e.Recording != ""
 }
 
-// anyOf reports whether one of the values is among the allowed ones, or all
-// are allowed.
-func anyOf[T comparable](allowed []T, values ...T) bool {
-	return len(allowed) == 0 || slices.ContainsFunc(values, func(v T) bool { return slices.Contains(allowed, v) })
+// auto says which of its numbers the CRM is to learn from us.
+func (f Filter) auto() (extensions, lines bool) {
+	for _, r := range f.routes() {
+		extensions, lines = extensions || r.Extensions.Auto, lines || r.Lines.Auto
+	}
+	return extensions, lines
 }
 
 func (f Filter) faults() []error {
@@ -119,13 +109,17 @@ func (f Filter) faults() []error {
 			out = append(out, fmt.Errorf("events[%d]: no event is called %q", i, p))
 		}
 	}
-	for i, d := range f.Directions {
-		if d != call.Inbound && d != call.Outbound && d != call.Internal {
-			out = append(out, fmt.Errorf("directions[%d]: want inbound, outbound or internal, have %q", i, d))
-		}
+	out = append(out, f.Route.faults()...)
+	if len(f.Routes) > 0 && !f.Route.empty() {
+		out = append(out, errors.New("routes: want either routes, or the settings of one route beside the name"))
 	}
-	if f.Only != "" && f.Only != OnlyLive && f.Only != OnlyFinished {
-		out = append(out, fmt.Errorf("only: want live or finished, have %q", f.Only))
+	for i, r := range f.Routes {
+		for _, err := range r.faults() {
+			out = append(out, fmt.Errorf("routes[%d].%w", i, err))
+		}
+		if j := slices.IndexFunc(f.Routes[:i], func(o Route) bool { return reflect.DeepEqual(o, r) }); j >= 0 {
+			out = append(out, fmt.Errorf("routes[%d]: is the same as routes[%d]", i, j))
+		}
 	}
 	return out
 }

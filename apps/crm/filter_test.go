@@ -58,21 +58,21 @@ func TestFilter(t *testing.T) {
 		"agent states":          {Filter{}, call.Event{Kind: call.AgentChanged}, false},
 		"pattern":               {Filter{Events: []string{"call.*"}}, started, true},
 		"other pattern":         {Filter{Events: []string{"leg.*"}}, started, false},
-		"finished, not yet":     {Filter{Only: OnlyFinished}, started, false},
-		"finished":              {Filter{Only: OnlyFinished}, ended, true},
-		"live":                  {Filter{Only: OnlyLive}, started, true},
-		"backfill to live":      {Filter{Only: OnlyLive}, ended, false},
-		"direction":             {Filter{Directions: []call.Direction{call.Inbound}}, started, true},
-		"other direction":       {Filter{Directions: []call.Direction{call.Outbound}}, started, false},
-		"source":                {Filter{Sources: []string{"pbx"}}, started, true},
-		"other source":          {Filter{Sources: []string{"old"}}, started, false},
-		"extension":             {Filter{Extensions: []string{"101"}}, started, true},
-		"a group is no person":  {Filter{Extensions: []string{"600"}}, started, false},
-		"line":                  {Filter{Lines: []string{"021"}}, started, true},
-		"other line":            {Filter{Lines: []string{"022"}}, started, false},
-		"no call, no direction": {Filter{Events: []string{"agent.*"}, Directions: []call.Direction{call.Inbound}}, call.Event{Kind: call.AgentChanged}, true},
+		"finished, not yet":     {Filter{Route: Route{Only: OnlyFinished}}, started, false},
+		"finished":              {Filter{Route: Route{Only: OnlyFinished}}, ended, true},
+		"live":                  {Filter{Route: Route{Only: OnlyLive}}, started, true},
+		"backfill to live":      {Filter{Route: Route{Only: OnlyLive}}, ended, false},
+		"direction":             {Filter{Route: Route{Directions: []call.Direction{call.Inbound}}}, started, true},
+		"other direction":       {Filter{Route: Route{Directions: []call.Direction{call.Outbound}}}, started, false},
+		"source":                {Filter{Route: Route{Sources: []string{"pbx"}}}, started, true},
+		"other source":          {Filter{Route: Route{Sources: []string{"old"}}}, started, false},
+		"extension":             {Filter{Route: Route{Extensions: Numbers{List: []string{"101"}}}}, started, true},
+		"a group is no person":  {Filter{Route: Route{Extensions: Numbers{List: []string{"600"}}}}, started, false},
+		"line":                  {Filter{Route: Route{Lines: Numbers{List: []string{"021"}}}}, started, true},
+		"other line":            {Filter{Route: Route{Lines: Numbers{List: []string{"022"}}}}, started, false},
+		"no call, no direction": {Filter{Events: []string{"agent.*"}, Route: Route{Directions: []call.Direction{call.Inbound}}}, call.Event{Kind: call.AgentChanged}, true},
 	} {
-		if got := tc.f.Match(tc.e, record); got != tc.want {
+		if got, _ := tc.f.Match(tc.e, record); got != tc.want {
 			t.Errorf("%s: %v", name, got)
 		}
 	}

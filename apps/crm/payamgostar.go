@@ -25,7 +25,8 @@ type PayamGostar struct {
 	Username string `yaml:"username"`
 	Password Secret `yaml:"password"`
 	Key      string `yaml:"ts_key"` // of the telephony system in PayamGostar
-	// RegisterPeers adds extensions and lines that PayamGostar does not know.
+	// RegisterPeers adds extensions and lines that PayamGostar does not know,
+	// as extensions: auto and lines: auto of a route do for one of them.
 	RegisterPeers bool   `yaml:"register_peers"`
 	Timezone      string `yaml:"timezone"`  // of the dates it is told; default that of this machine
 	Recording     string `yaml:"recording"` // name (default): told the file's name; off
@@ -68,6 +69,7 @@ func (p *PayamGostar) connect(dep Deps) (Connector, error) {
 	api := &payamGostar{
 		cfg: *p, password: password, zone: where, web: web, now: dep.Now,
 		base: strings.TrimRight(p.URL, "/") + "/api/v1/", peers: map[string]bool{},
+		learnExtensions: dep.LearnExtensions, learnLines: dep.LearnLines,
 	}
 	return &payamGostarConn{storeConn{store: api, dep: dep, kind: "payamgostar", noFiles: p.Recording == "off"}, api}, nil
 }
@@ -110,6 +112,8 @@ type payamGostar struct {
 	web      *web
 	base     string
 	now      func() time.Time
+
+	learnExtensions, learnLines bool
 
 	mu     sync.Mutex
 	access string
@@ -238,7 +242,8 @@ func (p *payamGostar) register(ctx context.Context, ch storeChannel) error {
 	p.mu.Lock()
 	known := p.peers[ch.Peer]
 	p.mu.Unlock()
-	if known || !p.cfg.RegisterPeers || ch.Peer == "" {
+	learn := p.cfg.RegisterPeers || ch.Trunk && p.learnLines || !ch.Trunk && p.learnExtensions
+	if known || !learn || ch.Peer == "" {
 		return nil
 	}
 	path := "telephony/" + url.PathEscape(p.cfg.Key) + "/peer"

@@ -50,6 +50,7 @@ func Open(cfg Config, dep Deps) ([]*Sink, error) {
 	var out []*Sink
 	for _, c := range cfg {
 		dep.Sink = c.Name
+		dep.LearnExtensions, dep.LearnLines = c.auto()
 		conn, err := c.chosen()[0].connect(dep)
 		if err != nil {
 			return nil, fmt.Errorf("open sink %s: %w", c.Name, err)
@@ -121,9 +122,13 @@ func (s *Sink) try(ctx context.Context, e call.Event) error {
 	}
 	// That the CRM itself has asked for the call must reach the connector,
 	// or it would tell of the call as of another one.
-	asked := e.Kind == call.CallStarted && e.Data[AskedBy] == s.cfg.Name
-	if !asked && !s.cfg.Match(e, record) {
+	asked := (e.Kind == call.CallStarted || e.Kind == call.RequestRefused) && e.Data[AskedBy] == s.cfg.Name
+	ok, recordings := s.cfg.Match(e, record)
+	if !asked && !ok {
 		return ErrSkip
+	}
+	if !recordings {
+		record.Recordings = nil
 	}
 	probe, err := s.admit(e)
 	if err != nil {

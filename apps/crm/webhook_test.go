@@ -128,7 +128,7 @@ func BenchmarkDeliver(b *testing.B) {
 		w.WriteHeader(http.StatusNoContent)
 	}))
 	defer srv.Close()
-	cfg := SinkConfig{Name: "erp", Filter: Filter{Only: OnlyFinished}, Webhook: &Webhook{
+	cfg := SinkConfig{Name: "erp", Filter: Filter{Route: Route{Only: OnlyFinished}}, Webhook: &Webhook{
 		URL: srv.URL, Secrets: []Secret{NewSecret(secretA)}, Net: Net{AllowPrivate: true},
 	}}
 	sinks, err := Open(Config{cfg}, deps(logbook{}, &clock{at: t0}, &facts{}))
