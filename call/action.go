@@ -117,6 +117,15 @@ type (
 
 	// CancelTimer stops a timer; it is no error when there is none.
 	CancelTimer struct{ Call, ID string }
+
+	// Lookup asks who has a number. CallIdentified tells, or nothing when
+	// nobody could be asked in time: no call ever waits for it.
+	Lookup struct {
+		Call     string
+		Number   string // as the source gave it
+		E164     string // "" if not known
+		Observed bool
+	}
 )
 
 func (Answer) action()      {}
@@ -137,3 +146,4 @@ func (Remember) action()    {}
 func (Lease) action()       {}
 func (SetTimer) action()    {}
 func (CancelTimer) action() {}
+func (Lookup) action()      {}

@@ -40,7 +40,10 @@ func (c *Call) applyCall(e Event) {
 		c.Line, c.Observed = Line{Trunk: e.Trunk, DID: e.DID}, e.Observed
 		c.setParties(e)
 	case CallIdentified:
-		c.Identity, c.Known = e.Identity, e.Text
+		if e.State != Unidentified { // which undoes nothing that another one knew
+			c.Identity, c.Known = e.Identity, e.Text
+		}
+		c.Unknown = c.Identity == "" && c.Known == ""
 	case CallAnswered:
 		if c.Answered == nil {
 			c.Answered = &e.At

@@ -114,6 +114,9 @@ const (
 	Restarted = "restarted" // the PBX was, and its calls are lost
 )
 
+// Unidentified is the state in a CallIdentified when nobody knows the number.
+const Unidentified = "unknown"
+
 // Cap is something a source is able to tell or to do. Who shows a call asks
 // for the caps before it promises anything.
 type Cap string

@@ -18,6 +18,7 @@ type SinkConfig struct {
 	Schedule Schedule `yaml:"schedule"` // default: that of Standard Webhooks
 	Rate     float64  `yaml:"rate"`     // deliveries per second at most; 0: as many as it takes
 	Keep     int      `yaml:"keep"`     // call records held in memory; default 5000
+	LookUp   *bool    `yaml:"look_up"`  // false: callers are not looked up in this CRM
 	Filter   `yaml:",inline"`
 
 	Webhook     *Webhook     `yaml:"webhook"`

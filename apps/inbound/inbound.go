@@ -164,6 +164,10 @@ func (a *App) inCall(out *call.Out, s *session, e call.Event) {
 	switch e.Kind {
 	case call.CallEnded, call.CallMerged:
 		delete(a.sessions, s.call)
+	case call.CallIdentified:
+		if e.Text != "" { // phones that ring from now on show it
+			s.name = e.Text
+		}
 	case call.LegAnswered:
 		a.legAnswered(out, s, e)
 	case call.LegEnded:

@@ -46,6 +46,7 @@ type server struct {
 	loop   *apps.Loop
 	keeper *recorder.Keeper
 	sinks  []*crm.Sink
+	book   *crm.Phonebook
 	born   time.Time
 
 	languages []string // that callers hear
@@ -145,10 +146,11 @@ func (s *server) makeCalls(ctx context.Context) error {
 		return err
 	}
 	s.loop, err = apps.NewLoop(s.cfg.Loop, apps.Deps{
-		Log: journal{s.stream, s.roster}, Switch: s.sw, Now: time.Now, NewID: newID, Logger: s.log, Source: s.cfg.Asterisk.Source,
+		Log: journal{s.stream, s.roster}, Switch: hands{s.sw, func() *crm.Phonebook { return s.book }}, Now: time.Now, NewID: newID, Logger: s.log, Source: s.cfg.Asterisk.Source,
 		Machines: []apps.Machine{
 			inbound.New(s.cfg.Inbound, book, s.floor, store),
 			recording.New(s.keeper),
+			crm.Identify{},
 		},
 	})
 	return err
@@ -217,10 +219,12 @@ func (r recordings) List(ctx context.Context) ([]string, error) {
 }
 
 func (s *server) makeSinks(context.Context) (err error) {
-	s.sinks, err = crm.Open(s.cfg.CRM, crm.Deps{
+	dep := crm.Deps{
 		History: s.history, Report: s.fact, Now: time.Now, Chance: chance, Logger: s.log,
 		Notes: stream.NewNotes(s.client, notesKept), Files: archive{s.keeper},
-	})
+	}
+	s.sinks, err = crm.Open(s.cfg.CRM, dep)
+	s.book = crm.NewPhonebook(s.cfg.Identify, s.sinks, dep)
 	return err
 }
 
@@ -242,7 +246,7 @@ func (s *server) fact(e call.Event) { s.loop.Post(context.Background(), e) }
 
 func (s *server) register(context.Context) error {
 	s.loop.Register(s.reg)
-	s.reg.MustRegister(floorFigures{s})
+	s.reg.MustRegister(floorFigures{s}, s.book)
 	for _, sink := range s.sinks {
 		if err := s.reg.Register(sink); err != nil {
 			return fmt.Errorf("register metrics of sink %s: %w", sink.Name(), err)

@@ -25,19 +25,20 @@ import (
 
 // config is the whole file; each room knows its own part.
 type config struct {
-	DataDir  string          `yaml:"data_dir"` // spool, prompts and recordings, unless said otherwise
-	Log      logConfig       `yaml:"log"`
-	HTTP     httpConfig      `yaml:"http"`
-	Asterisk asterisk.Config `yaml:"asterisk"`
-	Dialplan dialplanConfig  `yaml:"dialplan"`
-	Stream   stream.Config   `yaml:"stream"`
-	Loop     apps.Config     `yaml:"loop"`
-	IVR      ivr.Config      `yaml:"ivr"`
-	Inbound  inbound.Config  `yaml:"inbound"`
-	Floor    queue.Config    `yaml:",inline"` // queues, agents
-	Prompts  prompt.Config   `yaml:"prompts"`
-	Recorder recorder.Config `yaml:"recorder"`
-	CRM      crm.Config      `yaml:"crm"`
+	DataDir  string             `yaml:"data_dir"` // spool, prompts and recordings, unless said otherwise
+	Log      logConfig          `yaml:"log"`
+	HTTP     httpConfig         `yaml:"http"`
+	Asterisk asterisk.Config    `yaml:"asterisk"`
+	Dialplan dialplanConfig     `yaml:"dialplan"`
+	Stream   stream.Config      `yaml:"stream"`
+	Loop     apps.Config        `yaml:"loop"`
+	IVR      ivr.Config         `yaml:"ivr"`
+	Inbound  inbound.Config     `yaml:"inbound"`
+	Floor    queue.Config       `yaml:",inline"` // queues, agents
+	Prompts  prompt.Config      `yaml:"prompts"`
+	Recorder recorder.Config    `yaml:"recorder"`
+	CRM      crm.Config         `yaml:"crm"`
+	Identify crm.IdentifyConfig `yaml:"identify"`
 }
 
 // dialplanConfig is what the dialplan file needs beyond the rest.
@@ -174,6 +175,7 @@ func (c *config) validate() error {
 	part("prompts", c.Prompts.Validate())
 	part("recorder", c.Recorder.Validate())
 	part("crm", c.CRM.Validate())
+	part("identify", c.Identify.Validate())
 	part("dialplan", c.dialplan().Validate())
 	return errors.Join(errs...)
 }
