@@ -29,7 +29,7 @@ func (r *reconciler) Step(e call.Event, calls Calls) call.Out {
 		(*found)[e.Leg] = e
 	case call.SwitchSynced:
 		calls.Each(func(c *call.Call) {
-			if c.Source == e.Source && c.Observed == e.Observed {
+			if c.Source == e.Source {
 				compare(&out, e, c, *found)
 			}
 		})
@@ -46,7 +46,7 @@ func compare(out *call.Out, e call.Event, c *call.Call, found map[string]call.Ev
 		leg := &c.Legs[i]
 		f, alive := found[leg.ID]
 		switch {
-		case leg.Ended != nil:
+		case leg.Ended != nil, watched(c, leg) != e.Observed:
 		case !alive:
 			out.Fact(ended(c, leg, lostResult(leg), cmp.Or(e.Reason, call.Unseen)))
 		case f.Call == "":
@@ -57,9 +57,15 @@ func compare(out *call.Out, e call.Event, c *call.Call, found map[string]call.Ev
 			out.Fact(call.Event{Kind: call.LegLeft, Call: c.ID, Leg: leg.ID, Source: c.Source})
 		}
 	}
-	if len(c.Legs) == 0 {
+	if len(c.Legs) == 0 && c.Observed == e.Observed {
 		out.Fact(call.Event{Kind: call.CallEnded, Call: c.ID, Source: c.Source, Disposition: call.CallLost, By: call.ByPBX, Reason: cmp.Or(e.Reason, call.Unseen)})
 	}
+}
+
+// watched reports whether a leg is told by who observes calls. A supervisor's is
+// ours to command, whosever call he listens to.
+func watched(c *call.Call, leg *call.Leg) bool {
+	return c.Observed && leg.Role != call.RoleSupervisor
 }
 
 func ended(c *call.Call, leg *call.Leg, how call.Result, why string) call.Event {
@@ -85,14 +91,14 @@ func (m *ender) Step(e call.Event, calls Calls) call.Out {
 		delete(m.why, e.Call)
 	}
 	c := calls.Call(e.Call)
-	if e.Kind != call.LegEnded || c == nil || c.Over() {
+	if e.Kind != call.LegEnded || c == nil || c.Over() || e.Role == call.RoleSupervisor {
 		return out
 	}
 	if l := c.Leg(e.Leg); l != nil && l.Role == call.RoleCaller && e.Reason != "" {
 		m.why[c.ID] = e.Reason
 	}
 	for i := range c.Legs {
-		if c.Legs[i].Ended == nil {
+		if c.Legs[i].Ended == nil && c.Legs[i].Role != call.RoleSupervisor {
 			return out
 		}
 	}

@@ -25,6 +25,7 @@ func (s *Switch) stasisStart(e ari.Event, b *lib.StasisStart) {
 	case len(b.Args) > 0 && b.Args[0] == dialplan.EntryLeg:
 		s.enterUnknown(e.At, id, b.Args)
 	case ownMedia(b.Channel.Name):
+		s.snoops.entered(id)
 	default:
 		s.log.Warn("channel entered Stasis without a purpose we know", "channel", b.Channel.Name, "args", b.Args)
 		s.lanes.beside(func(ctx context.Context) { _ = s.letOut(ctx, id) })

@@ -26,6 +26,12 @@ func (s *Switch) Do(a call.Action) {
 		s.ring(a)
 	case call.Handover:
 		s.handover(a)
+	case call.Snoop:
+		s.inLane(a.Supervisor, a, func(ctx context.Context) error { return s.snoop(ctx, a) })
+	case call.Unsnoop:
+		s.unsnoop(a)
+	case call.Beep:
+		s.inLane("beep/"+a.ID, a, func(ctx context.Context) error { return s.beep(ctx, a) })
 	default:
 		s.toLeg(a)
 	}
@@ -83,6 +89,8 @@ func (s *Switch) perform(ctx context.Context, a call.Action) error {
 		return s.ari.StartMusic(ctx, a.Leg, a.Class)
 	case call.StopMusic:
 		return ignoreGone(s.ari.StopMusic(ctx, a.Leg))
+	case call.Ringback:
+		return s.ringback(ctx, a)
 	case call.Unbridge:
 		return s.unbridge(ctx, a)
 	case call.Hangup:
@@ -179,7 +187,9 @@ func (s *Switch) hangup(ctx context.Context, a call.Hangup) error {
 	gone := make(<-chan struct{})
 	s.legs.with(a.Leg, func(l *leg) {
 		l.ending.asked, l.ending.askedCause = true, cause
-		gone = l.gone
+		if gone = l.gone; a.Transferred {
+			l.ending.moved = transferred
+		}
 	})
 	ctx, cancel := context.WithTimeout(ctx, hangupPatience)
 	defer cancel()

@@ -62,6 +62,8 @@ func (s *Switch) failed(a call.Action, reason string) {
 		s.emit(call.Event{Kind: call.RecordingFailed, Call: a.Call, Recording: a.ID, Reason: reason})
 	case call.Ring:
 		s.unreachable(a, reason)
+	case call.Snoop:
+		s.emit(call.Event{Kind: call.SnoopDown, Call: a.Call, Ref: a.ID, Leg: a.Leg, Reason: reason})
 	}
 }
 
@@ -85,6 +87,10 @@ func about(a call.Action) call.Event {
 		return call.Event{Call: a.Call, Leg: a.Leg}
 	case call.Record:
 		return call.Event{Call: a.Call, Recording: a.ID}
+	case call.Snoop:
+		return call.Event{Call: a.Call, Leg: a.Supervisor}
+	case call.Beep:
+		return call.Event{Leg: a.Leg}
 	case call.PauseRecord:
 		return call.Event{Recording: a.ID}
 	case call.StopRecord:
@@ -123,6 +129,8 @@ func legOf(a call.Action) string {
 	case call.Remember:
 		return a.Leg
 	case call.Lease:
+		return a.Leg
+	case call.Ringback:
 		return a.Leg
 	}
 	return ""

@@ -146,12 +146,16 @@ func (s *Switch) identify(ctx context.Context, inv *inventory, candidates []*fin
 // whoOf reads who a leg is from the arguments with which it entered Stasis.
 func whoOf(ch *lib.ChannelData) who {
 	args := appArgs(ch)
-	if args[0] == dialplan.EntryInbound {
+	if cameIn(ch) {
 		return who{Role: call.RoleCaller, Address: ch.GetCaller().GetNumber()}
 	}
 	_, w, _ := readLegArgs(args) // not there yet while the leg rings
 	return w
 }
+
+// cameIn reports whether a channel is a caller who came to us, not one that we
+// called.
+func cameIn(ch *lib.ChannelData) bool { return appArgs(ch)[0] == dialplan.EntryInbound }
 
 // appArgs are the arguments that a channel gave to Stasis, after the name of
 // the application; one empty string if there are none.

@@ -37,7 +37,9 @@ func (s *Switch) setLease(ctx context.Context, id string, on bool) error {
 }
 
 func (s *Switch) setTimeout(ctx context.Context, id string, d time.Duration) error {
-	return s.ari.SetVariable(ctx, id, timeoutVariable, strconv.FormatFloat(d.Seconds(), 'f', 1, 64))
+	value := strconv.FormatFloat(d.Seconds(), 'f', 1, 64)
+	s.leaseSnoop(ctx, id, value)
+	return s.ari.SetVariable(ctx, id, timeoutVariable, value)
 }
 
 // cover makes the lease last through a Play, and half of itself after it.

@@ -127,6 +127,9 @@ func (s *Switch) playbackFinished(e ari.Event, b *lib.PlaybackFinished) {
 	if !isChannel {
 		return
 	}
+	if s.beeped(id) {
+		return
+	}
 	play, i := playOf(b.Playback.ID)
 	s.legs.with(id, func(l *leg) {
 		p := l.plays[play]

@@ -27,6 +27,7 @@ func (s *Switch) reconcile(ctx context.Context) error {
 		return fmt.Errorf("list channels and bridges: %w", err)
 	}
 	s.recheck(ctx)
+	s.sweepSnoops(ctx, inv)
 
 	s.syncing.Lock() // a caller who arrives now by FastAGI is told after SwitchSynced
 	told := s.tellFound(inv)
@@ -85,7 +86,7 @@ func (s *Switch) adopt(f *finding) *leg {
 	up, in := f.ch.State == stateUp, s.inApp(*f.ch)
 	if s.legs.get(f.ch.ID) == nil {
 		l := newLeg(f.ch.ID, f.call, f.who, calling)
-		l.made = f.who.Role != call.RoleCaller
+		l.made = !cameIn(f.ch)
 		if in {
 			l.stage, l.answered = present, up
 			close(l.entered)

@@ -52,6 +52,9 @@ func (s *Switch) originate(ctx context.Context, a call.Ring) error {
 		Timeout:   int((timeout + time.Second - 1) / time.Second),
 		Variables: map[string]string{dialplan.VarCall: a.Call},
 	}
+	if a.AutoAnswer {
+		answerByItself(req.Variables, endpoint)
+	}
 	err = s.ari.Originate(ctx, req)
 	if err != nil && ari.Status(err) == 0 && ctx.Err() == nil {
 		err = s.ari.Originate(ctx, req) // the outcome is unknown, and a repeat is harmless

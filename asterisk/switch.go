@@ -37,6 +37,7 @@ type Switch struct {
 	agi     *fastagi.Server
 	legs    *registry
 	lanes   *lanes
+	snoops  *snoops
 	stats   *stats
 
 	// syncing is held by reconciling while it tells what it has found, and
@@ -65,7 +66,7 @@ func New(cfg Config, log *slog.Logger, sink func(call.Event), opts ...Option) (*
 	}
 	s := &Switch{
 		cfg: cfg, log: log.With("source", cfg.Source), sink: sink, now: time.Now, chance: rand.Reader,
-		legs: newRegistry(), lanes: newLanes(cfg.Mailbox), stats: newStats(),
+		legs: newRegistry(), lanes: newLanes(cfg.Mailbox), snoops: newSnoops(), stats: newStats(),
 	}
 	for _, o := range opts {
 		o(s)

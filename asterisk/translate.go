@@ -69,6 +69,7 @@ func (s *Switch) translate(e ari.Event) {
 	case *lib.ChannelDestroyed:
 		s.legs.with(b.Channel.ID, func(l *leg) { l.ending.told(b.Cause, e.TechCause) })
 		s.finish(b.Channel.ID, e.At)
+		s.snoopEnded(e.At, b.Channel.ID)
 	case *lib.ChannelDtmfReceived:
 		s.digit(e, b)
 	case *lib.ChannelHold:
@@ -145,6 +146,7 @@ func (s *Switch) stasisEnd(e ari.Event, b *lib.StasisEnd) {
 	})
 	switch {
 	case !known:
+		s.snoopEnded(e.At, id)
 	case clear:
 		s.finish(id, e.At)
 	default:

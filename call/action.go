@@ -58,6 +58,7 @@ type (
 		Role       Role
 		Agent      string
 		Queue      string
+		AutoAnswer bool // ask the phone to answer by itself, as most desk phones can be told to
 	}
 
 	// Bridge lets legs talk to each other in the conversation ID, which is
@@ -83,10 +84,12 @@ type (
 	// StopRecord ends a recording. Leaving the last two legs ends it too.
 	StopRecord struct{ ID string }
 
-	// Hangup ends a leg with a Q.850 cause; 0 is normal clearing.
+	// Hangup ends a leg with a Q.850 cause; 0 is normal clearing. One that
+	// has been Transferred ends with that result: the call goes on without it.
 	Hangup struct {
-		Leg   string
-		Cause int
+		Leg         string
+		Cause       int
+		Transferred bool
 	}
 
 	// Handover moves a leg from the dialplan's FastAGI session to where it can

@@ -29,6 +29,7 @@ func (c *Call) Apply(e Event) bool {
 	c.applyLeg(e)
 	c.applyStay(e)
 	c.applyRecording(e)
+	c.applyMonitor(e)
 	return true
 }
 
@@ -85,7 +86,13 @@ func (c *Call) end(e Event) {
 		}
 		if l.Result == "" {
 			l.Result = Lost
+			if l.Role == RoleSupervisor {
+				l.Result = l.untold()
+			}
 		}
+	}
+	for i := range c.Monitors {
+		c.Monitors[i].end(e.At, "call_ended")
 	}
 	for i := range c.Queues {
 		q := &c.Queues[i]
@@ -181,7 +188,7 @@ func (c *Call) applyLeg(e Event) {
 	l := c.leg(e)
 	switch e.Kind {
 	case LegRinging:
-		if c.Answered == nil && c.State != StateQueued {
+		if c.Answered == nil && c.State != StateQueued && l.Role != RoleSupervisor {
 			c.State = StateRinging
 		}
 	case LegAnswered:
@@ -212,11 +219,16 @@ func (l *Leg) finish(e Event) {
 		l.RingMS = max(0, e.At.Sub(l.Started).Milliseconds())
 	}
 	if l.Result == "" {
-		l.Result = NoAnswer
-		if l.Answered != nil || l.TalkMS > 0 {
-			l.Result = Answered
-		}
+		l.Result = l.untold()
 	}
+}
+
+// untold is the result of a leg of which none was stated.
+func (l *Leg) untold() Result {
+	if l.Answered != nil || l.TalkMS > 0 {
+		return Answered
+	}
+	return NoAnswer
 }
 
 // leg finds the event's leg or adds it, and fills in what is newly known.
@@ -229,7 +241,9 @@ func (c *Call) leg(e Event) *Leg {
 			l.Role, l.Address = RoleCaller, e.From
 		}
 	}
-	set(&l.Role, e.Role)
+	if l.Role == "" || e.Role != RoleSupervisor { // who has taken a call over is a supervisor no more
+		set(&l.Role, e.Role)
+	}
 	set(&l.Address, e.Address)
 	set(&l.Agent, e.Agent)
 	set(&l.Queue, e.Queue)

@@ -39,6 +39,7 @@ type Call struct {
 	Menus      []MenuStay  `json:"menus,omitempty"`
 	Queues     []QueueStay `json:"queues,omitempty"`
 	Recordings []Recording `json:"recordings,omitempty"`
+	Monitors   []Monitor   `json:"monitors,omitempty"`
 
 	Disposition Disposition `json:"disposition,omitempty"`
 	By          Party       `json:"ended_by,omitempty"`

@@ -54,9 +54,9 @@ const (
 	RecordingFailed    Kind = "recording.failed"    // Recording, Reason
 	RecordingDeleted   Kind = "recording.deleted"   // Recording, Reason
 
-	MonitorStarted Kind = "monitor.started" // Mode: spy, whisper, barge; Agent: the supervisor; Reason
-	MonitorMode    Kind = "monitor.mode"
-	MonitorEnded   Kind = "monitor.ended"
+	MonitorStarted Kind = "monitor.started" // Ref: id of the monitor; Mode: spy, whisper, barge; Leg that is heard; Agent: the supervisor; Address: his extension; Reason
+	MonitorMode    Kind = "monitor.mode"    // Ref, Mode, Leg, Agent, Address: another mode, or another leg
+	MonitorEnded   Kind = "monitor.ended"   // Ref, Agent, Address; Reason: hangup, asked, call_ended, agent_left, time_limit, takeover, lost
 
 	CallbackRequested Kind = "callback.requested"
 	CallbackAttempted Kind = "callback.attempted"
@@ -85,8 +85,10 @@ const (
 	PlayDone     Kind = "play.done"     // Ref: Play.ID; Reason: ok, stopped, failed
 	TimerFired   Kind = "timer.fired"   // Ref: SetTimer.ID
 	ActionFailed Kind = "action.failed" // Ref: the action's name; Reason
+	SnoopUp      Kind = "snoop.up"      // Ref: Snoop.ID; Leg that is heard; Mode
+	SnoopDown    Kind = "snoop.down"    // Ref: Snoop.ID; Reason: ended (the leg that is heard has), or why it could not be
 	AgentAsked   Kind = "agent.asked"   // Agent, State asked for, Reason
-	MonitorAsked Kind = "monitor.asked" // Ref: the request's id; Call, Leg to be heard; Mode: spy, whisper, barge, takeover, end; Agent: the supervisor; Address: the supervisor's extension; Reason; DurationMS: time limit
+	MonitorAsked Kind = "monitor.asked" // Ref: the request's id; Call, Leg to be heard; Mode: spy, whisper, barge, takeover, end; Agent: the supervisor; Address: the supervisor's extension; Reason; DurationMS: time limit; Data["modes"]: those that he may change to by key, with commas
 	DialAsked    Kind = "dial.asked"    // Ref: the request's id; Agent: who asks; Address: the extension that rings first; To: the number; From: caller ID to show
 	CallAsked    Kind = "call.asked"    // Ref: the request's id; Call, Leg; Agent: who asks; Mode: hangup, transfer (To), record, pause, resume, hold, unhold
 )
@@ -95,7 +97,7 @@ const (
 // not written to the log.
 func (k Kind) Transient() bool {
 	switch k {
-	case LegDigit, LegFound, PlayDone, TimerFired, ActionFailed, AgentAsked, MonitorAsked, DialAsked, CallAsked:
+	case LegDigit, LegFound, PlayDone, TimerFired, ActionFailed, SnoopUp, SnoopDown, AgentAsked, MonitorAsked, DialAsked, CallAsked:
 		return true
 	}
 	return false

@@ -137,3 +137,20 @@ func (c *Client) Playing(ctx context.Context, id string) (bool, error) {
 	}
 	return err == nil, err
 }
+
+// Ring lets a channel hear (on) that it rings elsewhere, or no longer.
+func (c *Client) Ring(ctx context.Context, id string, on bool) error {
+	method := http.MethodPost
+	if !on {
+		method = http.MethodDelete
+	}
+	return c.send(ctx, method, path("channels", id, "ring"), nil, nil, nil)
+}
+
+// Snoop makes a channel that hears another and may speak into it. Directions
+// are none, in (what it says), out (what it hears) and both. The new channel
+// enters the application; it ends with the other one.
+func (c *Client) Snoop(ctx context.Context, channel, snoop, spy, whisper string) error {
+	query := url.Values{"app": {c.cfg.App}, "spy": {spy}, "whisper": {whisper}}
+	return c.send(ctx, http.MethodPost, path("channels", channel, "snoop", snoop), query, nil, nil)
+}
