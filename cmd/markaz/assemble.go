@@ -18,6 +18,7 @@ import (
 
 	"markaz/apps"
 	"markaz/apps/crm"
+	"markaz/apps/history"
 	"markaz/apps/inbound"
 	"markaz/apps/recording"
 	"markaz/asterisk"
@@ -47,6 +48,7 @@ type server struct {
 	keeper *recorder.Keeper
 	sinks  []*crm.Sink
 	book   *crm.Phonebook
+	store  *history.Store
 	born   time.Time
 
 	languages []string // that callers hear
@@ -66,7 +68,7 @@ func assemble(ctx context.Context, cfg *config, log *slog.Logger) (s *server, er
 		return s, fmt.Errorf("make data folder: %w", err)
 	}
 	for _, step := range []func(context.Context) error{
-		s.listen, s.openStream, s.makeRecorder, s.makeCalls, s.recover, s.makeSinks, s.register,
+		s.listen, s.openStream, s.openHistory, s.makeRecorder, s.makeCalls, s.recover, s.makeSinks, s.register,
 	} {
 		if err := step(ctx); err != nil {
 			return s, err
@@ -83,6 +85,9 @@ func (s *server) Close() error {
 	}
 	if s.keeper != nil {
 		errs = append(errs, s.keeper.Close())
+	}
+	if s.store != nil {
+		errs = append(errs, s.store.Close())
 	}
 	if s.client != nil {
 		errs = append(errs, s.client.Close())

@@ -12,6 +12,7 @@ import (
 
 	"markaz/apps"
 	"markaz/apps/crm"
+	"markaz/apps/history"
 	"markaz/apps/inbound"
 	"markaz/asterisk"
 	"markaz/dialplan"
@@ -39,6 +40,7 @@ type config struct {
 	Recorder recorder.Config    `yaml:"recorder"`
 	CRM      crm.Config         `yaml:"crm"`
 	Identify crm.IdentifyConfig `yaml:"identify"`
+	History  history.Config     `yaml:"history"`
 }
 
 // dialplanConfig is what the dialplan file needs beyond the rest.
@@ -117,6 +119,7 @@ func (c *config) complete() {
 	in(&c.Stream.Spool.Dir, "spool")
 	in(&c.Prompts.Dir, "prompts")
 	in(&c.Recorder.Dir, "recordings")
+	in(&c.History.File, "history.db")
 	c.recordQueues()
 	if c.Loop.LeaseEvery == 0 {
 		c.Loop.LeaseEvery = c.Asterisk.Lease / 3 // one may come late, and one get lost
@@ -176,6 +179,7 @@ func (c *config) validate() error {
 	part("recorder", c.Recorder.Validate())
 	part("crm", c.CRM.Validate())
 	part("identify", c.Identify.Validate())
+	part("history", c.History.Validate())
 	part("dialplan", c.dialplan().Validate())
 	return errors.Join(errs...)
 }

@@ -57,6 +57,7 @@ func (s *server) run(stop context.Context, drain time.Duration) error {
 		work.Go(func() error { return serveHTTP(ctx, s.web, s.desk().handler()) })
 	}
 	s.follow(ctx, work)
+	s.keepHistory(ctx, work)
 	work.Go(func() error {
 		select {
 		case <-ctx.Done():
