@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 )
 
@@ -145,11 +144,10 @@ func checkClock(ahead time.Duration) Finding {
 func CheckSpool(cfg SpoolConfig) Finding {
 	cfg = Config{Spool: cfg}.withDefaults().Spool
 	const name = "spool disk"
-	var st syscall.Statfs_t
-	if err := syscall.Statfs(cfg.Dir, &st); err != nil {
+	free, err := freeBytes(cfg.Dir)
+	if err != nil {
 		return Finding{name, Bad, fmt.Sprintf("%s: %v", cfg.Dir, err), "make the folder spool.dir, writable for this user"}
 	}
-	free := int64(st.Bavail) * st.Bsize
 	f := Finding{Name: name, Detail: fmt.Sprintf("%d MB free in %s", free>>20, cfg.Dir)}
 	if free < cfg.MaxBytes {
 		f.Severity, f.Fix = Doubtful, fmt.Sprintf("free space, or set spool.max_bytes below %d", free)

@@ -26,7 +26,7 @@ func Compare(truth []Truth, calls []call.Call) []string {
 	var faults []string
 	for _, t := range truth {
 		k := key(t.Direction, t.Number, t.Trunk)
-		i := nearest(byKey[k], t.Start)
+		i := nearest(t, byKey[k])
 		if i < 0 {
 			faults = append(faults, fmt.Sprintf("missing: %s %s at %s", k, t.Disposition, t.Start.Format(time.TimeOnly)))
 			continue
@@ -61,12 +61,18 @@ func trunkOf(c *call.Call) int {
 	return n
 }
 
-// nearest is the call that began nearest to a time, if near enough.
-func nearest(calls []*call.Call, start time.Time) int {
-	best, at := grain, -1
+// nearest is the call that began nearest to the true one, if near enough. One
+// that fits in everything goes first: two calls of a minute may be of the same
+// parties.
+func nearest(t Truth, calls []*call.Call) int {
+	best, at, fit := grain, -1, false
 	for i, c := range calls {
-		if d := c.Started.Sub(start).Abs(); d <= best {
-			best, at = d, i
+		d := c.Started.Sub(t.Start).Abs()
+		if d > grain {
+			continue
+		}
+		if fits := differs(t, c) == ""; at < 0 || fits && !fit || fits == fit && d < best {
+			best, at, fit = d, i, fits
 		}
 	}
 	return at
