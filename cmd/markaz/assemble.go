@@ -16,6 +16,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
+	"markaz/access/gate"
 	"markaz/apps"
 	"markaz/apps/crm"
 	"markaz/apps/history"
@@ -38,6 +39,7 @@ type server struct {
 	log    *slog.Logger
 	reg    *prometheus.Registry
 	web    net.Listener // nil when HTTP is off
+	gate   *gate.Gate   // nil when HTTP is off
 	roster *roster
 	stream *stream.Log
 	client *stream.Client // for those who read
@@ -68,7 +70,7 @@ func assemble(ctx context.Context, cfg *config, log *slog.Logger) (s *server, er
 		return s, fmt.Errorf("make data folder: %w", err)
 	}
 	for _, step := range []func(context.Context) error{
-		s.listen, s.openStream, s.openHistory, s.makeRecorder, s.makeCalls, s.recover, s.makeSinks, s.register,
+		s.listen, s.openGate, s.openStream, s.openHistory, s.makeRecorder, s.makeCalls, s.recover, s.makeSinks, s.register,
 	} {
 		if err := step(ctx); err != nil {
 			return s, err
@@ -82,6 +84,9 @@ func (s *server) Close() error {
 	var errs []error
 	if s.web != nil {
 		_ = s.web.Close() // the HTTP server has closed it if it ran
+	}
+	if s.gate != nil {
+		errs = append(errs, s.gate.Close())
 	}
 	if s.keeper != nil {
 		errs = append(errs, s.keeper.Close())

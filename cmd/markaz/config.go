@@ -29,6 +29,7 @@ type config struct {
 	DataDir  string             `yaml:"data_dir"` // spool, prompts and recordings, unless said otherwise
 	Log      logConfig          `yaml:"log"`
 	HTTP     httpConfig         `yaml:"http"`
+	Access   accessConfig       `yaml:"access"`
 	Asterisk asterisk.Config    `yaml:"asterisk"`
 	Dialplan dialplanConfig     `yaml:"dialplan"`
 	Stream   stream.Config      `yaml:"stream"`
@@ -101,7 +102,7 @@ func read(path string) (*config, *ast.File, error) {
 		return nil, nil, exit(exitConfig, "%w", err)
 	}
 	cfg.complete()
-	if err := errors.Join(cfg.reveal(), cfg.validate()); err != nil {
+	if err := errors.Join(cfg.reveal(), cfg.revealAccess(), cfg.validate()); err != nil {
 		bad := &faults{file: path, list: flatten("", err)}
 		bad.locate(tree)
 		return nil, nil, bad
@@ -166,6 +167,7 @@ func (c *config) validate() error {
 	}
 	part("log", c.Log.Validate())
 	part("http", c.HTTP.Validate())
+	part("access", c.Access.Validate())
 	part("asterisk", c.Asterisk.Validate())
 	part("stream", c.Stream.Validate())
 	part("loop", c.Loop.Validate())

@@ -92,7 +92,7 @@ func (s *server) desk() *desk {
 		known[a.ID], known[a.Extension] = true, true
 	}
 	return &desk{
-		loop: s.loop, post: s.loop.Post, ready: s.checks, token: s.cfg.HTTP.Token, reg: s.reg, log: s.log,
+		gate: s.gate, loop: s.loop, post: s.loop.Post, ready: s.checks, token: s.cfg.HTTP.Token, reg: s.reg, log: s.log,
 		agents: func(name string) bool { return known[name] },
 		floor:  s.snapshot,
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"markaz/access/gate"
 	"markaz/apps"
 	"markaz/call"
 	"markaz/queue"
@@ -42,6 +43,7 @@ func (c httpConfig) Validate() error {
 type desk struct {
 	loop   *apps.Loop
 	post   func(context.Context, call.Event) bool
+	gate   *gate.Gate
 	agents func(name string) bool // whether there is such an agent
 	ready  func(context.Context) []check
 	floor  func(context.Context) (queue.Snapshot, error)
@@ -67,7 +69,8 @@ func (d *desk) handler() http.Handler {
 	mux.Handle("GET /v1/calls", d.guarded(d.calls))
 	mux.Handle("GET /v1/floor", d.guarded(d.showFloor))
 	mux.Handle("PUT /v1/agents/{agent}/state", d.guarded(d.agentState))
-	return mux
+	d.gate.Routes(mux)
+	return d.gate.Protect(mux)
 }
 
 // guarded lets only holders of the token in.

@@ -32,7 +32,9 @@ func (c serveCmd) Run(ctx context.Context, cmd *cli, con console) error {
 	if err != nil {
 		return err
 	}
-	err = s.run(ctx, c.Drain)
+	if err = s.firstAdministrator(ctx, con.err); err == nil {
+		err = s.run(ctx, c.Drain)
+	}
 	return errors.Join(err, s.Close())
 }
 
@@ -54,6 +56,7 @@ func (s *server) run(stop context.Context, drain time.Duration) error {
 	work.Go(func() error { s.speakAhead(ctx); return nil })
 	work.Go(func() error { s.watchdog(ctx); return nil })
 	if s.web != nil {
+		work.Go(func() error { return s.gate.Run(ctx) })
 		work.Go(func() error { return serveHTTP(ctx, s.web, s.desk().handler()) })
 	}
 	s.follow(ctx, work)
