@@ -39,7 +39,7 @@ func cast() []caller {
 // show lets everybody call, waits for the records and holds them against what
 // should have happened.
 func (d *demo) show(ctx context.Context) error {
-	d.say("Six callers dial in.\n")
+	d.say("Six callers dial in; the branch has six calls of its own.\n")
 	calls, cancel := context.WithTimeout(ctx, 55*time.Second)
 	defer cancel()
 	var people errgroup.Group
@@ -51,9 +51,13 @@ func (d *demo) show(ctx context.Context) error {
 			return nil
 		})
 	}
+	people.Go(func() error { return d.branch.call(calls) })
 	err := people.Wait()
 	if err == nil {
 		err = d.judge(calls)
+	}
+	if err == nil {
+		err = d.branch.judge(calls, d)
 	}
 	if table, e := d.office.Command(calls, "calls"); e == nil {
 		d.say("\nThe call records:\n\n%s", table)
@@ -134,7 +138,7 @@ func (d *demo) judge(ctx context.Context) error {
 	complete := func(all []call.Call) bool {
 		over := 0
 		for _, c := range all {
-			if c.Over() && (c.Answered == nil || len(c.Recordings) == 1 && c.Recordings[0].State == "done") {
+			if ours(c) && c.Over() && (c.Answered == nil || len(c.Recordings) == 1 && c.Recordings[0].State == "done") {
 				over++
 			}
 		}
@@ -152,6 +156,16 @@ func (d *demo) judge(ctx context.Context) error {
 		wrong = append(wrong, errors.New("web hook: "+broken))
 	}
 	return errors.Join(wrong...)
+}
+
+// ours reports whether a call is one of the cast's.
+func ours(c call.Call) bool {
+	for _, one := range cast() {
+		if c.From == one.number {
+			return true
+		}
+	}
+	return false
 }
 
 func compare(want caller, all []call.Call) error {

@@ -28,6 +28,7 @@ type demo struct {
 	web    *httptest.Server
 	ticker *proc.Process // prints the events
 	phones []*testbed.Phone
+	branch *branch // without Asterisk
 
 	mu  sync.Mutex // one line at a time
 	out io.Writer
@@ -65,7 +66,10 @@ func open(ctx context.Context, binary string) (d *demo, err error) {
 	if err := d.hire(ctx); err != nil {
 		return d, err
 	}
-	d.say("Ready after %v: three agents are registered.", time.Since(begin).Round(100*time.Millisecond))
+	if _, err := d.openBranch(context.WithoutCancel(ctx), binary+"-legacy"); err != nil {
+		return d, err
+	}
+	d.say("Ready after %v: three agents are registered; a branch with a Panasonic exchange and a Segal line monitor is attached.", time.Since(begin).Round(100*time.Millisecond))
 	return d, d.follow()
 }
 
@@ -185,8 +189,11 @@ func (d *demo) Close() error {
 		d.ticker.Stop(time.Second)
 	}
 	var err error
+	if d.branch != nil {
+		err = d.branch.close()
+	}
 	if d.office != nil {
-		err = d.office.Close()
+		err = errors.Join(err, d.office.Close())
 	}
 	if d.web != nil {
 		d.web.Close()

@@ -104,7 +104,7 @@ func writeJSON[T any](w io.Writer, list []T) error {
 
 func tabulate(w io.Writer, list []*call.Call) error {
 	tw := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
-	fmt.Fprintln(tw, "STARTED\tCALL\tDIRECTION\tFROM\tTO\tREACHED\tWAIT\tTALK\tRESULT\tENDED BY\tRECORDING")
+	fmt.Fprintln(tw, "STARTED\tSOURCE\tCALL\tDIRECTION\tFROM\tTO\tREACHED\tWAIT\tTALK\tRESULT\tENDED BY\tRECORDING")
 	for _, c := range list {
 		var wait int64
 		for _, q := range c.Queues {
@@ -118,7 +118,7 @@ func tabulate(w io.Writer, list []*call.Call) error {
 		if n := len(c.Recordings); n > 0 {
 			recording = c.Recordings[n-1].State
 		}
-		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", c.Started.Local().Format(time.DateTime), c.ID, c.Direction,
+		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", c.Started.Local().Format(time.DateTime), dash(c.Source), c.ID, c.Direction,
 			dash(c.From), dash(c.To), dash(strings.TrimSpace(c.Reached+" "+c.Agent)), seconds(wait), seconds(c.TalkMS), result, dash(string(c.By)), recording)
 	}
 	return tw.Flush()
