@@ -89,7 +89,7 @@ const (
 	SnoopDown    Kind = "snoop.down"    // Ref: Snoop.ID; Reason: ended (the leg that is heard has), or why it could not be
 	AgentAsked   Kind = "agent.asked"   // Agent, State asked for, Reason
 	MonitorAsked Kind = "monitor.asked" // Ref: the request's id; Call, Leg to be heard; Mode: spy, whisper, barge, takeover, end; Agent: the supervisor; Address: the supervisor's extension; Reason; DurationMS: time limit; Data["modes"]: those that he may change to by key, with commas
-	DialAsked    Kind = "dial.asked"    // Ref: the request's id; Agent: who asks; Address: the extension that rings first; To: the number; From: caller ID to show
+	DialAsked    Kind = "dial.asked"    // Ref: the request's id; Agent: who asks; Address: the extension that rings first; To: the number; From: caller ID to show; Trunk: line to use; Data goes on to the CallStarted or RequestRefused that comes of it
 	CallAsked    Kind = "call.asked"    // Ref: the request's id; Call, Leg; Agent: who asks; Mode: hangup, transfer (To), record, pause, resume, hold, unhold
 )
 

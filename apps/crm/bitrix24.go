@@ -113,9 +113,10 @@ type b24Call struct {
 }
 
 const (
-	b24Late   = 30 * time.Second // after which nothing is shown any more
-	b24Spare  = 10.0             // requests that are kept for what must arrive
-	b24AskKey = "bitrix24_call"  // in the data of a call that Bitrix24 asked for
+	b24Late    = 30 * time.Second // after which nothing is shown any more
+	b24Spare   = 10.0             // requests that are kept for what must arrive
+	b24AskKey  = "bitrix24_call"  // in the data of a call that Bitrix24 asked for
+	b24AskUser = "bitrix24_user"  // and who did
 )
 
 // Caps implements [Connector].
@@ -132,6 +133,9 @@ func (c *bitrix24conn) Caps() []Cap {
 
 // Deliver implements [Connector].
 func (c *bitrix24conn) Deliver(ctx context.Context, e call.Event, r call.Call) error {
+	if e.Kind == call.RequestRefused {
+		return c.refused(ctx, e)
+	}
 	if e.Call == "" || r.Direction == call.Internal || b24Number(r) == "" {
 		return ErrSkip
 	}

@@ -10,6 +10,8 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+
+	"markaz/call"
 )
 
 // token returns what authorises a request: "" for a web hook.
@@ -174,15 +176,37 @@ func (c *bitrix24conn) asked(ctx context.Context, form url.Values, ask func(cont
 	extension, err := c.extension(ctx, user)
 	if err == nil {
 		err = ask(ctx, Ask{
-			Extension: extension, Number: number, Line: form.Get("data[LINE_NUMBER]"),
-			Data: map[string]string{AskedBy: c.dep.Sink, b24AskKey: id},
+			ID: id, Extension: extension, Number: number, Line: form.Get("data[LINE_NUMBER]"),
+			Data: map[string]string{AskedBy: c.dep.Sink, b24AskKey: id, b24AskUser: strconv.Itoa(user)},
 		})
 	}
 	if err == nil {
 		return nil
 	}
-	finish := map[string]any{"CALL_ID": id, "USER_ID": user, "DURATION": 0, "STATUS_CODE": "480", "FAILED_REASON": err.Error()}
-	return errors.Join(err, c.api.call(ctx, b24Cmd{"finish", "telephony.externalCall.finish", finish}, nil))
+	return errors.Join(err, c.drop(ctx, id, user, err.Error()))
+}
+
+// drop closes the card of a call that did not come about.
+func (c *bitrix24conn) drop(ctx context.Context, id string, user int, why string) error {
+	finish := map[string]any{"CALL_ID": id, "USER_ID": user, "DURATION": 0, "STATUS_CODE": "480", "FAILED_REASON": why}
+	return c.api.call(ctx, b24Cmd{"finish", "telephony.externalCall.finish", finish}, nil)
+}
+
+// refused closes the card of a call that Markaz would not make.
+func (c *bitrix24conn) refused(ctx context.Context, e call.Event) error {
+	id := e.Data[b24AskKey]
+	if id == "" {
+		return ErrSkip
+	}
+	user, err := strconv.Atoi(e.Data[b24AskUser])
+	if err != nil {
+		user = c.cfg.DefaultUser
+	}
+	err = c.drop(ctx, id, user, c.dep.Words.T(e.Reason))
+	if b24Is(err, "Call is not found") {
+		return nil // an earlier try has closed it
+	}
+	return err
 }
 
 // proven checks the token that Bitrix24 sends with each event.

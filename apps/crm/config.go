@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"markaz/lang"
 )
 
 // Config are the sinks: a list, each with a name, what it gets, and one
@@ -18,6 +20,7 @@ type SinkConfig struct {
 	Schedule Schedule `yaml:"schedule"` // default: that of Standard Webhooks
 	Rate     float64  `yaml:"rate"`     // deliveries per second at most; 0: as many as it takes
 	Keep     int      `yaml:"keep"`     // call records held in memory; default 5000
+	Language string   `yaml:"language"` // of what is written into the CRM; default English
 	LookUp   *bool    `yaml:"look_up"`  // false: callers are not looked up in this CRM
 	Filter   `yaml:",inline"`
 
@@ -57,6 +60,11 @@ func (c *SinkConfig) Kind() string {
 	return ""
 }
 
+// NeedsLinks reports that recordings must have an address of their own.
+func (c *SinkConfig) NeedsLinks() bool {
+	return c.Bitrix24 != nil && c.Bitrix24.Recording == "link" || c.Webhook != nil && c.Webhook.Links > 0
+}
+
 // Validate reports every fault at once, each beginning with the path to it,
 // such as [0].webhook.url.
 func (c Config) Validate() error {
@@ -84,6 +92,9 @@ func (c *SinkConfig) faults() []error {
 	}
 	if c.Rate < 0 || c.Rate > 0 && c.Rate < 0.01 {
 		out = append(out, fmt.Errorf("rate: want 0 or at least 0.01 per second, have %v", c.Rate))
+	}
+	if _, ok := lang.New().Match(c.Language); c.Language != "" && !ok {
+		out = append(out, fmt.Errorf("language: want one of %s, have %q", strings.Join(lang.New().Languages(), ", "), c.Language))
 	}
 	if c.Keep < 0 {
 		out = append(out, fmt.Errorf("keep: is negative"))

@@ -2,12 +2,16 @@ package crm
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
+	"strings"
 	"time"
 
 	"markaz/call"
+	"markaz/lang"
 )
 
 // Connector speaks to one CRM. Its methods may be called by several
@@ -46,10 +50,42 @@ type Asker interface {
 // comes of it bears the Ask's Data in its [call.CallStarted], so that the sink
 // and the connector know it again.
 type Ask struct {
+	ID        string            // that the CRM gave the wish
 	Extension string            // of the user, whose phone rings first
 	Number    string            // to be dialled
 	Line      string            // line to dial it on; "" for the usual one
 	Data      map[string]string // to be put on the call's first event
+}
+
+// Event is the input that makes the call, or the reason why it cannot be asked
+// for: what a CRM sends is not to be trusted with a dial string.
+func (a Ask) Event(sink string) (call.Event, error) {
+	if !dialable(a.Number) {
+		return call.Event{}, fmt.Errorf("%q is no number that can be dialled", call.Clean(a.Number, 40))
+	}
+	if !dialable(a.Extension) {
+		return call.Event{}, fmt.Errorf("%q is no extension", call.Clean(a.Extension, 40))
+	}
+	data := maps.Clone(a.Data)
+	if data == nil {
+		data = map[string]string{}
+	}
+	data[AskedBy] = sink
+	return call.Event{
+		Kind: call.DialAsked, Ref: "crm:" + sink + ":" + a.ID, Address: a.Extension,
+		To: undecorated(a.Number), Trunk: call.Clean(a.Line, 40), Data: data,
+	}, nil
+}
+
+// dialable reports a number that a person could have written down.
+func dialable(number string) bool {
+	n := strings.TrimPrefix(undecorated(number), "+")
+	return n != "" && len(n) <= 24 && strings.Trim(n, "0123456789*#") == ""
+}
+
+// undecorated takes out what people write into numbers.
+func undecorated(number string) string {
+	return strings.NewReplacer(" ", "", "-", "", "(", "", ")", "", "\u00a0", "").Replace(number)
 }
 
 // AskedBy is the key in an Ask's Data under which the sink's name stands.
@@ -116,6 +152,7 @@ type Deps struct {
 	Logger  *slog.Logger
 
 	// Set by Open for the sink that a connector is made for:
-	Sink                        string // its name
-	LearnExtensions, LearnLines bool   // the CRM is to be taught those that it does not know
+	Sink                        string     // its name
+	Words                       lang.Words // in the language of what is written into the CRM
+	LearnExtensions, LearnLines bool       // the CRM is to be taught those that it does not know
 }

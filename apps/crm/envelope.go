@@ -33,6 +33,8 @@ type Data struct {
 	Event call.Event `json:"event"`
 	// Call is the whole record, in call.ended, call.amended and call.merged.
 	Call *call.Call `json:"call,omitempty"`
+	// RecordingURL is where the call's recording can be fetched for a while.
+	RecordingURL string `json:"recording_url,omitempty"`
 	// Truncated tells that the record was too long for a web hook, and that
 	// its legs, menus and queues are left out.
 	Truncated bool `json:"truncated,omitempty"`
@@ -43,7 +45,7 @@ type Data struct {
 const bodyLimit = 60 << 10
 
 // envelop wraps an event, and its call's record where it belongs.
-func envelop(e call.Event, record call.Call, thin bool) ([]byte, error) {
+func envelop(e call.Event, record call.Call, thin bool, link string) ([]byte, error) {
 	env := Envelope{
 		SpecVersion: "1.0",
 		ID:          e.ID,
@@ -65,7 +67,7 @@ func envelop(e call.Event, record call.Call, thin bool) ([]byte, error) {
 			Seq: e.Seq, At: e.At, SeenAt: e.SeenAt, Live: e.Live,
 		}
 	case e.Kind == call.CallEnded, e.Kind == call.CallAmended, e.Kind == call.CallMerged:
-		env.Data.Call = &record
+		env.Data.Call, env.Data.RecordingURL = &record, link
 	}
 	body, err := json.Marshal(env)
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"markaz/call"
+	"markaz/lang"
 )
 
 // Sink is one receiver of events. Its methods may be called by several
@@ -50,6 +51,7 @@ func Open(cfg Config, dep Deps) ([]*Sink, error) {
 	var out []*Sink
 	for _, c := range cfg {
 		dep.Sink = c.Name
+		dep.Words = lang.New().In(c.Language)
 		dep.LearnExtensions, dep.LearnLines = c.auto()
 		conn, err := c.chosen()[0].connect(dep)
 		if err != nil {

@@ -14,14 +14,18 @@ import (
 // [Envelope] as CloudEvents 1.0 wants it, inside the headers of Standard
 // Webhooks 1.0 (webhook-id, webhook-timestamp, webhook-signature).
 type Webhook struct {
-	URL     string   `yaml:"url"`
-	Secrets []Secret `yaml:"secrets"` // whsec_…; all of them sign, so that a receiver can change over
-	Thin    bool     `yaml:"thin"`    // send ids and times only, no numbers, names or records
+	URL     string        `yaml:"url"`
+	Secrets []Secret      `yaml:"secrets"`         // whsec_…; all of them sign, so that a receiver can change over
+	Thin    bool          `yaml:"thin"`            // send ids and times only, no numbers, names or records
+	Links   time.Duration `yaml:"recording_links"` // how long the address of a recording in call.ended and call.amended works; 0: none is sent
 	Net     `yaml:",inline"`
 }
 
 func (w *Webhook) faults() []error {
 	out := w.Net.faults("url", w.URL)
+	if w.Links < 0 {
+		out = append(out, fmt.Errorf("recording_links: is negative"))
+	}
 	if _, err := newSigner(w.Secrets); err != nil {
 		out = append(out, err)
 	}
@@ -37,12 +41,14 @@ func (w *Webhook) connect(dep Deps) (Connector, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &webhook{url: w.URL, thin: w.Thin, signer: signer, web: web, now: dep.Now}, nil
+	return &webhook{url: w.URL, thin: w.Thin, links: w.Links, files: dep.Files, signer: signer, web: web, now: dep.Now}, nil
 }
 
 type webhook struct {
 	url    string
 	thin   bool
+	links  time.Duration
+	files  Files
 	signer signer
 	web    *web
 	now    func() time.Time
@@ -67,7 +73,7 @@ func (h *webhook) Deliver(ctx context.Context, e call.Event, record call.Call) e
 	if !printable(e.ID) {
 		return fmt.Errorf("%w: event id %q cannot be a header", ErrPermanent, e.ID)
 	}
-	body, err := envelop(e, record, h.thin)
+	body, err := envelop(e, record, h.thin, h.link(record))
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrPermanent, err)
 	}
@@ -86,6 +92,15 @@ func (h *webhook) Deliver(ctx context.Context, e call.Event, record call.Call) e
 		return h.web.failure(a, now)
 	}
 	return nil
+}
+
+// link is the address of the longest recording, "" if there is none.
+func (h *webhook) link(record call.Call) string {
+	rec := longest(record.Recordings)
+	if rec == nil || h.links == 0 || h.files == nil || !record.Over() {
+		return ""
+	}
+	return h.files.Link(*rec, h.links)
 }
 
 func printable(id string) bool {

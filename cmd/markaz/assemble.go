@@ -51,6 +51,8 @@ type server struct {
 	sinks  []*crm.Sink
 	book   *crm.Phonebook
 	store  *history.Store
+	links  *links
+	public net.Listener // nil: the public side has no address of its own
 	born   time.Time
 
 	languages []string // that callers hear
@@ -70,7 +72,7 @@ func assemble(ctx context.Context, cfg *config, log *slog.Logger) (s *server, er
 		return s, fmt.Errorf("make data folder: %w", err)
 	}
 	for _, step := range []func(context.Context) error{
-		s.listen, s.openGate, s.openStream, s.openHistory, s.makeRecorder, s.makeCalls, s.recover, s.makeSinks, s.register,
+		s.listen, s.openGate, s.openStream, s.openHistory, s.makeRecorder, s.openPublic, s.makeCalls, s.recover, s.makeSinks, s.register,
 	} {
 		if err := step(ctx); err != nil {
 			return s, err
@@ -87,6 +89,9 @@ func (s *server) Close() error {
 	}
 	if s.gate != nil {
 		errs = append(errs, s.gate.Close())
+	}
+	if s.public != nil {
+		_ = s.public.Close()
 	}
 	if s.keeper != nil {
 		errs = append(errs, s.keeper.Close())
@@ -231,7 +236,7 @@ func (r recordings) List(ctx context.Context) ([]string, error) {
 func (s *server) makeSinks(context.Context) (err error) {
 	dep := crm.Deps{
 		History: s.history, Report: s.fact, Now: time.Now, Chance: chance, Logger: s.log,
-		Notes: stream.NewNotes(s.client, notesKept), Files: archive{s.keeper},
+		Notes: stream.NewNotes(s.client, notesKept), Files: archive{s.links, s.keeper},
 	}
 	s.sinks, err = crm.Open(s.cfg.CRM, dep)
 	s.book = crm.NewPhonebook(s.cfg.Identify, s.sinks, dep)
@@ -241,12 +246,11 @@ func (s *server) makeSinks(context.Context) (err error) {
 // notesKept is how long a CRM's ids of a call are remembered.
 const notesKept = 30 * 24 * time.Hour
 
-// archive gives connectors the recordings. They have no address of their own
-// yet, so that connectors send the sound itself.
-type archive struct{ keeper *recorder.Keeper }
-
-// Link implements crm.Files.
-func (archive) Link(call.Recording, time.Duration) string { return "" }
+// archive gives connectors the recordings.
+type archive struct {
+	*links
+	keeper *recorder.Keeper
+}
 
 // Open implements crm.Files.
 func (a archive) Open(r call.Recording) (io.ReadCloser, error) { return a.keeper.Open(r.File) }
@@ -256,7 +260,7 @@ func (s *server) fact(e call.Event) { s.loop.Post(context.Background(), e) }
 
 func (s *server) register(context.Context) error {
 	s.loop.Register(s.reg)
-	s.reg.MustRegister(floorFigures{s}, s.book)
+	s.reg.MustRegister(floorFigures{s}, s.book, s.links.used)
 	for _, sink := range s.sinks {
 		if err := s.reg.Register(sink); err != nil {
 			return fmt.Errorf("register metrics of sink %s: %w", sink.Name(), err)

@@ -40,6 +40,7 @@ type config struct {
 	Prompts  prompt.Config      `yaml:"prompts"`
 	Recorder recorder.Config    `yaml:"recorder"`
 	CRM      crm.Config         `yaml:"crm"`
+	Public   publicConfig       `yaml:"public"`
 	Identify crm.IdentifyConfig `yaml:"identify"`
 	History  history.Config     `yaml:"history"`
 }
@@ -146,6 +147,7 @@ func (c *config) reveal() error {
 		"asterisk: ari: password": &c.Asterisk.ARI.Password,
 		"asterisk: agi: token":    &c.Asterisk.AGI.Token,
 		"http: token":             (*string)(&c.HTTP.Token),
+		"public: secret":          (*string)(&c.Public.Secret),
 		"stream: redis: password": (*string)(&c.Stream.Redis.Password),
 	} {
 		text, err := crm.NewSecret(*field).Reveal()
@@ -180,6 +182,12 @@ func (c *config) validate() error {
 	part("prompts", c.Prompts.Validate())
 	part("recorder", c.Recorder.Validate())
 	part("crm", c.CRM.Validate())
+	part("public", c.Public.Validate())
+	for i, sink := range c.CRM {
+		if c.Public.URL == "" && sink.NeedsLinks() {
+			part("crm", fmt.Errorf("[%d].%s: addresses of recordings need public.url", i, sink.Kind()))
+		}
+	}
 	part("identify", c.Identify.Validate())
 	part("history", c.History.Validate())
 	part("dialplan", c.dialplan().Validate())

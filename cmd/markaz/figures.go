@@ -91,11 +91,15 @@ func (s *server) desk() *desk {
 	for _, a := range s.cfg.Floor.Agents {
 		known[a.ID], known[a.Extension] = true, true
 	}
-	return &desk{
+	d := &desk{
 		gate: s.gate, loop: s.loop, post: s.loop.Post, ready: s.checks, token: s.cfg.HTTP.Token, reg: s.reg, log: s.log,
 		agents: func(name string) bool { return known[name] },
 		floor:  s.snapshot,
 	}
+	if s.public == nil {
+		d.public = s.publicSide()
+	}
+	return d
 }
 
 // checks are what /readyz looks at. Without Redis calls are served all the

@@ -47,6 +47,7 @@ type desk struct {
 	agents func(name string) bool // whether there is such an agent
 	ready  func(context.Context) []check
 	floor  func(context.Context) (queue.Snapshot, error)
+	public http.Handler // below /r/ and /crm/; nil: has an address of its own
 	token  secret
 	reg    *prometheus.Registry
 	log    *slog.Logger
@@ -66,6 +67,10 @@ func (d *desk) handler() http.Handler {
 	mux.HandleFunc("GET /healthz", alive)
 	mux.HandleFunc("GET /readyz", d.readyz)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(d.reg, promhttp.HandlerOpts{Registry: d.reg}))
+	if d.public != nil {
+		mux.Handle("/r/", d.public)
+		mux.Handle("/crm/", d.public)
+	}
 	mux.Handle("GET /v1/calls", d.guarded(d.calls))
 	mux.Handle("GET /v1/floor", d.guarded(d.showFloor))
 	mux.Handle("PUT /v1/agents/{agent}/state", d.guarded(d.agentState))

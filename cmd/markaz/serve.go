@@ -59,6 +59,9 @@ func (s *server) run(stop context.Context, drain time.Duration) error {
 		work.Go(func() error { return s.gate.Run(ctx) })
 		work.Go(func() error { return serveHTTP(ctx, s.web, s.desk().handler()) })
 	}
+	if s.public != nil {
+		work.Go(func() error { return serveHTTP(ctx, s.public, s.publicSide()) })
+	}
 	s.follow(ctx, work)
 	s.keepHistory(ctx, work)
 	work.Go(func() error {
