@@ -13,7 +13,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"markaz/call"
@@ -49,7 +48,7 @@ func newLinkBench(t *testing.T) *linkBench {
 	}, s.log)
 	s.links.now = func() time.Time { return b.clock }
 	b.links = s.links
-	b.srv = httptest.NewServer((&desk{public: s.publicSide(), reg: prometheus.NewRegistry()}).handler())
+	b.srv = httptest.NewServer(s.publicSide())
 	t.Cleanup(b.srv.Close)
 	b.base = b.srv.URL
 	return b
