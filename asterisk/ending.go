@@ -60,6 +60,9 @@ func (e *ending) verdict(role call.Role, made, answered bool) call.Event {
 	default:
 		v.Result = e.result(v, made, answered)
 	}
+	if e.sip == 0 && v.Result == call.Rejected {
+		v.SIP = declined // a person did: RFC 3398 section 7.2.4.1 has 6xx for that
+	}
 	return v
 }
 
@@ -113,6 +116,9 @@ func (e *ending) result(v call.Event, made, answered bool) call.Result {
 	}
 	return call.ResultOf(v.Cause)
 }
+
+// declined is SIP's 603.
+const declined = 603
 
 func refusedByServer(sip int) bool {
 	switch sip {

@@ -55,6 +55,10 @@ func (c *Call) applyCall(e Event) {
 		c.State = StateHeld
 	case CallResumed:
 		c.State = StateTalking
+	case VoicemailLeft:
+		c.Message = &Message{At: e.At, File: e.File, DurationMS: e.DurationMS}
+	case CallbackRequested:
+		c.Callback = true
 	case CallEnded:
 		c.end(e)
 	case CallMerged:
@@ -106,7 +110,7 @@ func (c *Call) end(e Event) {
 		c.Disposition = c.Decide()
 	}
 	c.State, c.Ended = StateEnded, &e.At
-	c.By, c.Cause, c.SIP, c.Reason = e.By, e.Cause, e.SIP, e.Reason
+	c.By, c.Cause, c.SIP, c.Phrase, c.Reason = e.By, e.Cause, e.SIP, e.Text, e.Reason
 }
 
 // talk is what the source states, else the talk of all persons together.
@@ -135,6 +139,7 @@ func (c *Call) amend(e Event) {
 	set(&c.TalkMS, e.TalkMS)
 	set(&c.Identity, e.Identity)
 	if e.Leg == "" {
+		set(&c.Phrase, e.Text)
 		set(&c.Reached, e.Address)
 		set(&c.Agent, e.Agent)
 	}
@@ -212,7 +217,7 @@ func (l *Leg) finish(e Event) {
 	}
 	l.stopTalk(e.At)
 	l.Ended = &e.At
-	l.Result, l.By, l.Cause, l.SIP = e.Result, e.By, e.Cause, e.SIP
+	l.Result, l.By, l.Cause, l.SIP, l.Phrase = e.Result, e.By, e.Cause, e.SIP, e.Text
 	set(&l.TalkMS, e.TalkMS)
 	set(&l.RingMS, e.RingMS)
 	if l.Answered == nil && l.RingMS == 0 {

@@ -45,7 +45,11 @@ type Call struct {
 	By          Party       `json:"ended_by,omitempty"`
 	Cause       int         `json:"cause,omitempty"`
 	SIP         int         `json:"sip,omitempty"`
+	Phrase      string      `json:"phrase,omitempty"` // the text that came with the code, as the other side wrote it
 	Reason      string      `json:"reason,omitempty"`
+
+	Message  *Message `json:"message,omitempty"`  // the voice message that was left
+	Callback bool     `json:"callback,omitempty"` // somebody has promised to call back
 
 	Seq        uint64 `json:"seq"` // of the last event applied
 	Revision   int    `json:"revision"`
@@ -86,6 +90,13 @@ type Recording struct {
 	DurationMS int64  `json:"duration_ms,omitempty"`
 	Size       int64  `json:"size,omitempty"`
 	SHA256     string `json:"sha256,omitempty"`
+}
+
+// Message is a voice message that a caller has left.
+type Message struct {
+	At         time.Time `json:"at"`
+	File       string    `json:"file,omitempty"`
+	DurationMS int64     `json:"duration_ms,omitempty"`
 }
 
 // Over reports whether the call has ended.

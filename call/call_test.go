@@ -208,3 +208,71 @@ func asJSON(v any) string {
 	}
 	return string(b)
 }
+
+// What became of a call is read from what happened to it, in every direction.
+func TestDispositions(t *testing.T) {
+	in := func(d call.Direction) call.Event {
+		return call.Event{Kind: call.CallStarted, Leg: "in", Direction: d, From: "101"}
+	}
+	ring := func(leg string, r call.Role) call.Event { return call.Event{Kind: call.LegRinging, Leg: leg, Role: r} }
+	over := func(leg string, result call.Result, by call.Party, cause, sip int, text string) call.Event {
+		return call.Event{Kind: call.LegEnded, Leg: leg, Result: result, By: by, Cause: cause, SIP: sip, Text: text}
+	}
+	caller := over("in", call.Cancelled, call.ByCaller, 16, 0, "")
+	pause := call.Event{Kind: call.CallHeld}
+	for name, tc := range map[string]struct {
+		events []call.Event
+		want   call.Disposition
+		by     call.Party
+		cause  int
+		phrase string
+	}{
+		"gave up while phones rang": {
+			[]call.Event{in(call.Inbound), ring("a", call.RoleAgent), ring("b", call.RoleAgent), over("a", call.Busy, call.ByAgent, 17, 486, ""), caller, over("b", call.Cancelled, call.BySystem, 16, 0, "")},
+			call.AbandonedRinging, call.ByCaller, 16, "",
+		},
+		"gave up, the phone's end is told first": {
+			[]call.Event{in(call.Inbound), ring("a", call.RoleAgent), over("a", call.Cancelled, call.ByPBX, 0, 0, ""), caller},
+			call.AbandonedRinging, call.ByCaller, 16, "",
+		},
+		"gave up long after the last phone rang": {
+			[]call.Event{in(call.Inbound), ring("a", call.RoleAgent), over("a", call.Cancelled, call.BySystem, 0, 0, ""), pause, pause, caller},
+			call.Missed, call.ByCaller, 16, "",
+		},
+		"left a voice message": {
+			[]call.Event{in(call.Inbound), ring("a", call.RoleAgent), over("a", call.NoAnswer, call.BySystem, 19, 0, ""), ring("v", call.RoleVoicemail), {Kind: call.VoicemailLeft, File: "m.wav"}, caller},
+			call.Voicemail, call.ByCaller, 16, "",
+		},
+		"spoke to somebody who then took a message": {
+			[]call.Event{in(call.Inbound), ring("a", call.RoleAgent), {Kind: call.CallAnswered, Leg: "a"}, {Kind: call.VoicemailLeft, File: "m.wav"}, caller},
+			call.CallAnsweredD, call.ByCaller, 16, "",
+		},
+		"is called back": {
+			[]call.Event{in(call.Inbound), {Kind: call.QueueJoined, Queue: "q"}, {Kind: call.CallbackRequested}, {Kind: call.QueueAbandoned, Queue: "q"}, caller},
+			call.CallbackScheduled, call.ByCaller, 16, "",
+		},
+		"no credit": {
+			[]call.Event{in(call.Outbound), ring("x", call.RoleExternal), over("x", call.Failed, call.ByRemote, 21, 403, "No Money Left"), caller},
+			call.CallFailed, call.ByRemote, 21, "No Money Left",
+		},
+		"a colleague is busy": {
+			[]call.Event{in(call.Internal), ring("x", call.RoleAgent), over("x", call.Busy, call.ByAgent, 17, 486, "Busy Here"), caller},
+			call.CallBusy, call.ByAgent, 17, "Busy Here",
+		},
+		"a colleague does not answer":   {[]call.Event{in(call.Internal), ring("x", call.RoleAgent), over("x", call.NoAnswer, call.BySystem, 19, 480, ""), caller}, call.Missed, call.ByCaller, 16, ""},
+		"changed his mind":              {[]call.Event{in(call.Outbound), ring("x", call.RoleExternal), over("x", call.Cancelled, call.BySystem, 16, 0, ""), caller}, call.CallCancelled, call.ByCaller, 16, ""},
+		"a group picks up, nobody else": {[]call.Event{in(call.Inbound), ring("g", call.RoleGroup), {Kind: call.LegAnswered, Leg: "g"}, caller}, call.Missed, call.ByCaller, 16, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := call.Call{ID: "c"}
+			for i, e := range tc.events {
+				e.Call, e.Seq, e.At = "c", uint64(i+1), t0.Add(time.Duration(i)*700*time.Millisecond)
+				c.Apply(e)
+			}
+			end := c.Conclude()
+			if end.Disposition != tc.want || end.By != tc.by || end.Cause != tc.cause || end.Text != tc.phrase || end.Data[call.Decided] == "" {
+				t.Errorf("got %+v", end)
+			}
+		})
+	}
+}

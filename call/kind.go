@@ -12,7 +12,7 @@ const (
 	CallHeld       Kind = "call.held"       // Leg that put the other on hold
 	CallResumed    Kind = "call.resumed"    // Leg
 	CallMerged     Kind = "call.merged"     // Into: the call that goes on
-	CallEnded      Kind = "call.ended"      // Disposition, By, Cause, SIP, Reason
+	CallEnded      Kind = "call.ended"      // Disposition, By, Cause, SIP, Text (phrase that came with the code), Reason
 	CallAmended    Kind = "call.amended"    // Revision and whatever was corrected; with a Leg: Role, Address, Result, RingMS, DurationMS (its talk), At its end
 )
 
@@ -22,7 +22,7 @@ const (
 	LegAnswered Kind = "leg.answered" // the phone was picked up
 	LegJoined   Kind = "leg.joined"   // the leg hears the other parties: talk begins
 	LegLeft     Kind = "leg.left"     // talk ends, the leg is still there
-	LegEnded    Kind = "leg.ended"    // Result, By, Cause, SIP, TalkMS where the source states it
+	LegEnded    Kind = "leg.ended"    // Result, By, Cause, SIP, Text (phrase that came with the code), TalkMS where the source states it
 )
 
 // Facts about menus and queues.

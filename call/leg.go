@@ -22,6 +22,7 @@ type Leg struct {
 	By     Party  `json:"ended_by,omitempty"`
 	Cause  int    `json:"cause,omitempty"`
 	SIP    int    `json:"sip,omitempty"`
+	Phrase string `json:"phrase,omitempty"` // the text that came with the code
 }
 
 // stopTalk closes the open interval of talk.
