@@ -174,6 +174,9 @@ func (s *Switch) listen(ctx context.Context, n *snoop, whisper string) error {
 		}
 	}
 	if err := s.ari.AddChannel(ctx, bridge, n.channel); err != nil {
+		if old := s.snoops.of(n.supervisor); old != nil { // what was, goes on
+			err = errors.Join(err, s.ari.AddChannel(ctx, bridge, old.channel))
+		}
 		return err
 	}
 	if old := s.snoops.replace(n); old != nil {
@@ -226,6 +229,16 @@ func (s *Switch) unsnoop(a call.Unsnoop) {
 		s.endSnoop(ctx, n)
 		return nil
 	})
+}
+
+// deafen ends what a supervisor's leg that is gone listened by.
+func (s *Switch) deafen(supervisor string) {
+	n := s.snoops.of(supervisor)
+	if n == nil {
+		return
+	}
+	s.snoops.ask(n.channel)
+	s.lanes.beside(func(ctx context.Context) { s.endSnoop(ctx, n) })
 }
 
 // snoopEnded tells that a supervisor hears nothing any more, because the channel

@@ -160,6 +160,7 @@ func (s *Switch) stasisEnd(e ari.Event, b *lib.StasisEnd) {
 // finish tells the end of a leg, once.
 func (s *Switch) finish(id string, at time.Time) {
 	if l := s.legs.remove(id); l != nil {
+		s.deafen(id)
 		s.tell(l, at, l.ending.verdict(l.who.Role, l.made, l.answered))
 	}
 }

@@ -24,6 +24,7 @@ type memory struct {
 	Joined   time.Time  `json:"j,omitzero"`
 	Told     int        `json:"o,omitempty"`
 	Priority int        `json:"r,omitempty"`
+	App      string     `json:"app,omitempty"` // set by another application, whose leg it is
 	Menu     *ivr.State `json:"m,omitempty"`
 }
 
@@ -71,6 +72,9 @@ func (a *App) synced(out *call.Out, e call.Event, calls apps.Calls) {
 	}
 	slices.SortFunc(ids, func(x, y string) int { return a.since(x).Compare(a.since(y)) })
 	for _, id := range ids {
+		if a.found[id].foreign(calls.Call(id)) {
+			continue
+		}
 		if s := a.sessions[id]; s != nil {
 			s.at = e.SeenAt
 			a.recheck(out, s, a.found[id])

@@ -97,6 +97,9 @@ func (a *App) Step(e call.Event, calls apps.Calls) call.Out {
 			a.remember(e)
 		}
 		return out
+	case call.LegJoined:
+		a.joined(&out, e, calls)
+		return out
 	case call.SwitchSynced:
 		a.synced(&out, e, calls)
 		return out
@@ -176,6 +179,8 @@ func (a *App) inCall(out *call.Out, s *session, e call.Event) {
 		a.digit(out, s, e)
 	case call.PlayDone:
 		a.playDone(out, s, e)
+	case call.TransferStarted:
+		a.transfer(out, s, e)
 	case call.TimerFired:
 		if s.phase == inMenu {
 			a.menu(out, s, e)

@@ -1,0 +1,48 @@
+package inbound
+
+import (
+	"markaz/apps"
+	"markaz/call"
+	"markaz/ivr"
+)
+
+// transfer sends a caller on who talks, to wherever a destination can lead. The
+// agent leaves at once.
+func (a *App) transfer(out *call.Out, s *session, e call.Event) {
+	if s.phase != talking {
+		return
+	}
+	out.Do(
+		call.Lease{Leg: s.leg, On: true},
+		call.Unbridge{ID: s.call, Leg: s.leg},
+	)
+	if s.with != "" {
+		out.Do(call.Hangup{Leg: s.with, Transferred: true})
+	}
+	a.follow(out, s, ivr.Destination(e.To))
+}
+
+// joined takes note of somebody whom we did not call and who talks with the
+// caller now: a colleague to whom a phone has transferred, a supervisor who has
+// taken the call over.
+func (a *App) joined(out *call.Out, e call.Event, calls apps.Calls) {
+	s, c := a.sessions[e.Call], calls.Call(e.Call)
+	if s == nil || c == nil || s.phase != talking || e.Ref != s.call || e.Leg == s.leg || s.rings[e.Leg] != nil {
+		return
+	}
+	l := c.Leg(e.Leg)
+	if l == nil || !l.Role.Person() {
+		return
+	}
+	s.at = e.SeenAt
+	s.rings[e.Leg] = &ring{leg: e.Leg, address: l.Address, direct: true, answered: true}
+	s.with = e.Leg
+	if l.Trunk == "" {
+		a.carry(out, s.at, a.floor.Busy(s.at, l.Address, true))
+	}
+}
+
+// foreign reports whether a call is not for this application to go on with.
+func (f *found) foreign(c *call.Call) bool {
+	return f.memory.App != "" || c != nil && (c.Observed || c.Direction != call.Inbound && c.Direction != "")
+}
