@@ -29,6 +29,9 @@ type Deps struct {
 	// Settled is how long after Append an event survives the death of the
 	// machine too. The position moves past it no earlier.
 	Settled time.Duration
+	// Only is the key of the one source to connect, where the others are not
+	// to be disturbed; "" connects all.
+	Only string
 }
 
 // Engine works the journal off: one goroutine, entry by entry.

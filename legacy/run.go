@@ -36,6 +36,9 @@ func (e *Engine) Run(ctx context.Context) error {
 // connect makes the links, which go on where their sources stand.
 func (e *Engine) connect() {
 	for _, key := range e.keys {
+		if e.dep.Only != "" && key != e.dep.Only {
+			continue
+		}
 		s := e.sources[key]
 		log := e.log.With("source", key)
 		l := link.New(s.cfg.Link, &sink{e: e, s: s}, s.resume(), log)
@@ -49,6 +52,9 @@ func (e *Engine) connect() {
 func (e *Engine) serve(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	for _, key := range e.keys {
+		if e.sources[key].link == nil {
+			continue
+		}
 		g.Go(func() error {
 			if err := e.sources[key].link.Run(ctx); err != nil {
 				return fmt.Errorf("%s: %w", key, err)

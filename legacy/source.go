@@ -141,8 +141,7 @@ func (s *source) step(e journal.Entry) []call.Event {
 	switch e.Kind {
 	case journal.Data:
 		s.stat.heard = e.At
-		s.stat.bytes += uint64(len(e.Bytes))
-		s.stat.odd += oddBytes(e.Bytes)
+		s.stat.noise.add(e.Bytes)
 		s.read += int64(len(e.Bytes))
 	case journal.Up:
 		s.place, s.read = link.Place{}, 0

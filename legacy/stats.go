@@ -14,8 +14,7 @@ import (
 type stats struct {
 	lines   uint64
 	records uint64
-	bytes   uint64
-	odd     uint64 // bytes that no device prints: a sign of wrong parity or speed
+	noise   noise
 	events  uint64
 	kinds   map[string]uint64
 	heard   time.Time
@@ -33,23 +32,12 @@ func (s *stats) count(kind string, record bool) {
 	}
 }
 
-// oddBytes counts bytes above ASCII and control characters other than line
-// ends. Line noise and a wrong parity make nearly all of them such.
-func oddBytes(b []byte) uint64 {
-	n := uint64(0)
-	for _, c := range b {
-		if c > 0x7e || c < 0x20 && c != '\r' && c != '\n' && c != '\t' && c != 0 && c != '\f' {
-			n++
-		}
-	}
-	return n
-}
-
 // Status is how a source stands.
 type Status struct {
 	Key        string            `json:"key"`
 	Kind       string            `json:"kind"` // the model or the profile
 	Connected  bool              `json:"connected"`
+	Refused    bool              `json:"refused,omitempty"` // by the device: a wrong password, or it serves another
 	Since      time.Time         `json:"since"`
 	Reconnects int               `json:"reconnects"`
 	Error      string            `json:"error,omitempty"`
@@ -74,8 +62,8 @@ func (s *source) status(now time.Time) Status {
 	}
 	st := Status{
 		Key: s.cfg.Key, Kind: s.cfg.Model + s.cfg.Profile,
-		Connected: l.Connected, Since: l.Since, Reconnects: l.Reconnects, Error: l.Error,
-		LastLine: s.stat.heard, Lines: s.stat.lines, Records: s.stat.records, Bytes: s.stat.bytes, Events: s.stat.events,
+		Connected: l.Connected, Refused: l.Refused, Since: l.Since, Reconnects: l.Reconnects, Error: l.Error,
+		LastLine: s.stat.heard, Lines: s.stat.lines, Records: s.stat.records, Bytes: s.stat.noise.bytes, Events: s.stat.events,
 		Kinds: maps.Clone(s.stat.kinds), Skew: s.stat.behind.Seconds(), SkewKnown: s.stat.skewKnown,
 	}
 	if s.sounds != nil {
@@ -90,7 +78,6 @@ func (s *source) status(now time.Time) Status {
 const (
 	skewMost    = 3 * time.Minute
 	noRingsIn   = 50   // incoming calls
-	oddShare    = 0.3  // of bytes
 	strangeRate = 0.05 // of lines
 )
 
@@ -107,8 +94,8 @@ func (s *source) warnings(st Status, now time.Time) []string {
 	if last := s.stat.heard; s.cfg.Hours.From != "" && s.cfg.Hours.open(now.In(s.zone)) && now.Sub(later(last, st.Since)) > s.cfg.Quiet {
 		w = append(w, fmt.Sprintf("nothing has come for %v in working hours", now.Sub(later(last, st.Since)).Round(time.Minute)))
 	}
-	if n := s.stat.bytes; n > 200 && float64(s.stat.odd) > oddShare*float64(n) {
-		w = append(w, "most of what comes is no text: the speed or the parity is wrong")
+	if wrong := s.stat.noise.judge(); wrong != "" {
+		w = append(w, wrong)
 	}
 	if strange := st.Kinds["unknown"] + st.Kinds["bad_date"] + st.Kinds["future"]; st.Lines > 40 && float64(strange) > strangeRate*float64(st.Lines) {
 		w = append(w, fmt.Sprintf("%d of %d lines are not understood", strange, st.Lines))

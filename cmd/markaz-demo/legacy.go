@@ -99,7 +99,9 @@ sources:
 func (b *branch) call(ctx context.Context) error {
 	now := time.Now()
 	b.served.Go(func() { b.pbx.Happen(ctx, testbed.Incoming(now, "204", 3, oldClient, 4*time.Second, 9*time.Second)) })
-	b.served.Go(func() { b.pbx.Happen(ctx, testbed.Unanswered(now.Add(3*time.Second), "205", 4, oldMissed, 8*time.Second)) })
+	b.served.Go(func() {
+		b.pbx.Happen(ctx, testbed.Unanswered(now.Add(3*time.Second), "205", 4, oldMissed, 8*time.Second))
+	})
 	b.served.Go(func() { b.pbx.Happen(ctx, testbed.Outgoing(now, "206", 5, "909121112233", 7*time.Second)) })
 	var last error
 	do := func(fn func() error) {

@@ -43,6 +43,7 @@ type Status struct {
 	Since      time.Time // when that began
 	Reconnects int
 	Error      string // of the last failure
+	Refused    bool   // that was the device's doing: see ErrRefused and ErrBusy
 }
 
 // New makes a link. resume is the detail of the session that is to be gone on
@@ -115,6 +116,7 @@ func (l *Link) failed(err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.status.Error = fmt.Sprint(err)
+	l.status.Refused = errors.Is(err, ErrRefused) || errors.Is(err, ErrBusy)
 }
 
 // data hands on what came.

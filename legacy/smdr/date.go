@@ -63,6 +63,25 @@ func (o DateOrder) Possible(a, b, c int) bool {
 	return p.dateOf(a, b, c, 0, 0).found == dated
 }
 
+// PossibleOrders lists the orders in which every dated line has a date, and
+// how many lines are dated. A line is one as [Parser.Parse] takes it.
+func (p Parser) PossibleOrders(lines [][]byte) (orders []DateOrder, dated int) {
+	var r Record
+	for _, p.Order = range Orders() {
+		n, wrong := 0, false
+		for _, line := range lines {
+			if p.Parse(line, &r) && r.HasTime {
+				n++
+			}
+			wrong = wrong || r.Kind == KindBadDate
+		}
+		if dated = max(dated, n); !wrong {
+			orders = append(orders, p.Order)
+		}
+	}
+	return orders, dated
+}
+
 // dateOf makes a date of three printed numbers.
 func (p *Parser) dateOf(a, b, c, from, rest int) date {
 	y, m, d := c, a, b

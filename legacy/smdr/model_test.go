@@ -1,6 +1,7 @@
 package smdr
 
 import (
+	"slices"
 	"strings"
 	"testing"
 )
@@ -57,5 +58,17 @@ func TestDateOrders(t *testing.T) {
 	}
 	if _, err := ParseDateOrder("DDMMYY"); err == nil {
 		t.Error("DDMMYY was taken for an order")
+	}
+}
+
+func TestPossibleOrders(t *testing.T) {
+	p := Parser{Family: TDA}
+	line := func(date string) []byte { return []byte(date + " 09:41AM   204 03 0912            00:03'20") }
+	orders, dated := p.PossibleOrders([][]byte{line("12/11/26"), []byte("hello"), line("23/11/26")})
+	if dated != 2 || !slices.Equal(orders, []DateOrder{DMY, YMD}) {
+		t.Errorf("%v of %d", orders, dated)
+	}
+	if orders, dated := p.PossibleOrders(nil); dated != 0 || len(orders) != 4 {
+		t.Errorf("of nothing: %v, %d", orders, dated)
 	}
 }
