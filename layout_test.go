@@ -20,6 +20,7 @@ var mayImport = map[string][]string{
 	"access":           {"call", "lang"},
 	"lang":             {},
 	"dialplan":         {},
+	"operator":         {},
 	"ivr":              {"call", "lang"},
 	"queue":            {"call"},
 	"recorder":         {"call"},

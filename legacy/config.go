@@ -113,9 +113,7 @@ func (c Config) Validate() error {
 		}
 		keys[s.Key] = true
 		if err := s.Validate(); err != nil {
-			for _, line := range strings.Split(err.Error(), "\n") {
-				faults = append(faults, fmt.Errorf("sources[%d] %s: %s", i, s.Key, line))
-			}
+			faults = append(faults, fmt.Errorf("sources[%d]: %w", i, err))
 		}
 	}
 	return errors.Join(faults...)

@@ -3,72 +3,47 @@ package main
 import (
 	"errors"
 	"fmt"
-	"log/slog"
 	"net"
 	"net/netip"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 
-	"github.com/goccy/go-yaml"
-	"github.com/goccy/go-yaml/parser"
-
 	"markaz/legacy"
+	"markaz/operator"
 	"markaz/stream"
 )
 
 // config is the whole configuration file.
 type config struct {
-	Dir    string        `yaml:"dir"`    // journal, state and spool
-	Listen string        `yaml:"listen"` // metrics, health, raw lines; "" for none
-	Token  string        `yaml:"token"`  // asked for on Listen, if set
-	Log    logConfig     `yaml:"log"`
-	Stream stream.Config `yaml:"stream"`
-	Legacy legacy.Config `yaml:",inline"`
-}
-
-type logConfig struct {
-	Level  string `yaml:"level"`  // debug, info, warn, error
-	Format string `yaml:"format"` // text, json
-}
-
-func (c logConfig) logger(con console) *slog.Logger {
-	var level slog.Level
-	_ = level.UnmarshalText([]byte(c.Level)) // validated
-	opts := &slog.HandlerOptions{Level: level}
-	if c.Format == "json" {
-		return slog.New(slog.NewJSONHandler(con.err, opts))
-	}
-	return slog.New(slog.NewTextHandler(con.err, opts))
-}
-
-func (c logConfig) validate() error {
-	var level slog.Level
-	if err := level.UnmarshalText([]byte(c.Level)); err != nil {
-		return fmt.Errorf("log.level: %q is not debug, info, warn or error", c.Level)
-	}
-	if c.Format != "text" && c.Format != "json" {
-		return fmt.Errorf("log.format: %q is neither text nor json", c.Format)
-	}
-	return nil
+	Dir       string             `yaml:"dir"`        // journal, state and spool
+	Listen    string             `yaml:"listen"`     // metrics, health, raw lines; "" for none
+	Token     operator.Secret    `yaml:"token"`      // asked for on Listen, if set
+	TokenFile string             `yaml:"token_file"` // holds it, instead
+	Log       operator.LogConfig `yaml:"log"`
+	Stream    stream.Config      `yaml:"stream"`
+	Legacy    legacy.Config      `yaml:",inline"`
 }
 
 // load reads a configuration strictly; every fault is reported with its line.
 func load(path string) (*config, error) {
-	text, err := os.ReadFile(path)
+	text, err := operator.ReadFile(path)
 	if err != nil {
-		return nil, exit(exitConfig, "read configuration: %w", err)
+		return nil, exit(exitConfig, "%w", err)
 	}
 	c := config{
-		Dir: "/var/lib/markaz-legacy", Listen: "127.0.0.1:9171", Log: logConfig{Level: "info", Format: "text"},
+		Dir: "/var/lib/markaz-legacy", Listen: "127.0.0.1:9171", Log: operator.LogConfig{Level: "info", Format: "text"},
 	}
-	if err := yaml.UnmarshalWithOptions(text, &c, yaml.Strict()); err != nil {
-		return nil, exit(exitConfig, "%s: %s", path, yaml.FormatError(err, false, true))
+	tree, err := operator.Decode(path, text, &c)
+	if err != nil {
+		return nil, err
+	}
+	if err := operator.Override(os.Environ(), &c); err != nil {
+		return nil, exit(exitConfig, "%w", err)
 	}
 	c.setDefaults()
-	if err := c.validate(); err != nil {
-		return nil, exit(exitConfig, "%s", located(path, text, err))
+	if err := errors.Join(c.reveal(), c.validate()); err != nil {
+		return nil, operator.FaultsOf(path, tree, err)
 	}
 	return &c, nil
 }
@@ -86,7 +61,10 @@ func (c *config) setDefaults() {
 }
 
 func (c *config) validate() error {
-	faults := []error{c.Log.validate(), c.Legacy.Validate()}
+	faults := []error{c.Legacy.Validate()}
+	if err := c.Log.Validate(); err != nil {
+		faults = append(faults, fmt.Errorf("log: %w", err))
+	}
 	if err := c.Stream.Validate(); err != nil {
 		faults = append(faults, fmt.Errorf("stream: %w", err))
 	}
@@ -103,27 +81,22 @@ func (c *config) validate() error {
 	return errors.Join(faults...)
 }
 
-// located puts file and line before every fault, where its path is written.
-func located(path string, text []byte, err error) string {
-	file, parseErr := parser.ParseBytes(text, 0)
-	place := regexp.MustCompile(`^(sources\[\d+\]) \S*: `)
-	var out []string
-	for _, line := range strings.Split(err.Error(), "\n") {
-		where := path
-		key, _, _ := strings.Cut(place.ReplaceAllString(line, "$1."), ": ")
-		for parts := strings.ReplaceAll(key, ": ", "."); parseErr == nil && parts != ""; {
-			if p, err := yaml.PathString("$." + parts); err == nil {
-				if node, err := p.FilterFile(file); err == nil && node != nil {
-					where = fmt.Sprintf("%s:%d", path, node.GetToken().Position.Line)
-					break
-				}
-			}
-			cut := strings.LastIndexByte(parts, '.')
-			parts = parts[:max(cut, 0)]
-		}
-		out = append(out, where+": "+line)
+// reveal reads what is kept in files of its own.
+func (c *config) reveal() error {
+	if c.TokenFile == "" {
+		return nil
 	}
-	return strings.Join(out, "\n")
+	if c.Token != "" {
+		return errors.New("token_file: give token or token_file, not both")
+	}
+	text, err := os.ReadFile(c.TokenFile)
+	if err != nil {
+		return fmt.Errorf("token_file: %w", err)
+	}
+	if c.Token = operator.Secret(strings.TrimSpace(string(text))); c.Token == "" {
+		return fmt.Errorf("token_file: %s is empty", c.TokenFile)
+	}
+	return nil
 }
 
 // source finds a source by its key.

@@ -34,7 +34,7 @@ func (s *sidecar) handler(ctx context.Context) http.Handler {
 func (s *sidecar) guarded(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		open := r.URL.Path == "/livez" || r.URL.Path == "/readyz"
-		if s.cfg.Token != "" && !open && subtle.ConstantTimeCompare([]byte(r.Header.Get("Authorization")), []byte("Bearer "+s.cfg.Token)) != 1 {
+		if s.cfg.Token != "" && !open && subtle.ConstantTimeCompare([]byte(r.Header.Get("Authorization")), []byte("Bearer "+string(s.cfg.Token))) != 1 {
 			http.Error(w, "token wanted", http.StatusUnauthorized)
 			return
 		}
@@ -69,7 +69,7 @@ func answer(w http.ResponseWriter, v any) {
 }
 
 // raw streams what a source sends, one JSON object a line: the latest first,
-// then what comes.
+// then what comes; with ?latest, only the latest.
 func (s *sidecar) raw(ctx context.Context, w http.ResponseWriter, r *http.Request) {
 	latest, more, stop := s.engine.Watch(r.PathValue("key"))
 	defer stop()
@@ -83,6 +83,9 @@ func (s *sidecar) raw(ctx context.Context, w http.ResponseWriter, r *http.Reques
 		if enc.Encode(line) != nil {
 			return
 		}
+	}
+	if r.URL.Query().Has("latest") {
+		return
 	}
 	flush := http.NewResponseController(w).Flush
 	for flush() == nil {

@@ -59,10 +59,12 @@ sources:
     connection: {type: tcp, address: "127.0.0.1:2300"}
 `
 	for want, text := range map[string]string{
-		"old: KX-NS500":     good,
-		"6: sources[0] old": strings.Replace(good, "DD/MM/YY", "DDMM", 1),
-		"colour":            good + "colour: red\n",
-		"token":             good + "listen: 0.0.0.0:1\n",
+		"old: KX-NS500":                   good,
+		":6: sources[0].date: date order": strings.Replace(good, "DD/MM/YY", "DDMM", 1),
+		":8: sources[0].telsa.mode: ":     good + "    telsa: {dir: /rec, mode: disk}\n",
+		`did you mean "zone"?`:            good + "    zon: Asia/Tehran\n",
+		"colour":                          good + "colour: red\n",
+		"token":                           good + "listen: 0.0.0.0:1\n",
 	} {
 		path := filepath.Join(t.TempDir(), "legacy.yaml")
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {

@@ -27,8 +27,8 @@ func (runCmd) Run(ctx context.Context, c *cli, con console) error {
 	if err != nil {
 		return err
 	}
-	log := cfg.Log.logger(con)
-	s, err := open(cfg, log)
+	log := cfg.Log.Logger(con.err)
+	s, err := open(cfg, log, "")
 	if err != nil {
 		return err
 	}
@@ -48,7 +48,8 @@ type sidecar struct {
 const memory = 64 << 20
 
 // open opens log and engine, and tells the engine what the log has already.
-func open(cfg *config, logger *slog.Logger) (*sidecar, error) {
+// only is the key of the one source to connect; "" connects all.
+func open(cfg *config, logger *slog.Logger, only string) (*sidecar, error) {
 	debug.SetMemoryLimit(memory)
 	log, err := stream.Open(cfg.Stream, logger)
 	if err != nil {
@@ -58,7 +59,7 @@ func open(cfg *config, logger *slog.Logger) (*sidecar, error) {
 	if interval == 0 {
 		interval = 200 * time.Millisecond
 	}
-	engine, err := legacy.Open(cfg.Legacy, legacy.Deps{Log: log, Logger: logger, Now: time.Now, Settled: 3 * interval})
+	engine, err := legacy.Open(cfg.Legacy, legacy.Deps{Log: log, Logger: logger, Now: time.Now, Settled: 3 * interval, Only: only})
 	if err != nil {
 		return nil, errors.Join(opening(err), log.Close())
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -84,6 +85,21 @@ func (s *stage) start() {
 		s.t.Fatal(err)
 	}
 	s.process = p
+}
+
+// answers waits until the sidecar answers at its address.
+func (s *stage) answers(address string) {
+	s.t.Helper()
+	for begun := time.Now(); ; time.Sleep(20 * time.Millisecond) {
+		resp, err := http.Get("http://" + address + "/livez")
+		if err == nil {
+			resp.Body.Close()
+			return
+		}
+		if time.Since(begun) > 20*time.Second {
+			s.t.Fatal(err)
+		}
+	}
 }
 
 func (s *stage) stop() {

@@ -19,6 +19,7 @@ import (
 	"markaz/ivr"
 	"markaz/ivr/prompt"
 	"markaz/lang"
+	"markaz/operator"
 	"markaz/queue"
 	"markaz/recorder"
 	"markaz/stream"
@@ -27,7 +28,7 @@ import (
 // config is the whole file; each room knows its own part.
 type config struct {
 	DataDir  string             `yaml:"data_dir"` // spool, prompts and recordings, unless said otherwise
-	Log      logConfig          `yaml:"log"`
+	Log      operator.LogConfig `yaml:"log"`
 	HTTP     httpConfig         `yaml:"http"`
 	Access   accessConfig       `yaml:"access"`
 	Asterisk asterisk.Config    `yaml:"asterisk"`
@@ -55,14 +56,14 @@ type dialplanConfig struct {
 func defaults() *config {
 	return &config{
 		DataDir:  "/var/lib/markaz",
-		Log:      logConfig{Level: "info", Format: "text"},
+		Log:      operator.LogConfig{Level: "info", Format: "text"},
 		HTTP:     httpConfig{Listen: "127.0.0.1:8090"},
 		Asterisk: asterisk.DefaultConfig(),
 		Dialplan: dialplanConfig{Fallback: "sound:vm-goodbye", Digits: []int{3, 4}},
 	}
 }
 
-// load reads, completes and checks the configuration. Its error is *faults
+// load reads, completes and checks the configuration. Its error is *operator.Faults
 // where the operator can mend something.
 func load(path string) (*config, error) {
 	cfg, _, err := read(path)
@@ -76,37 +77,35 @@ func loadToServe(path string) (*config, error) {
 	if err != nil {
 		return nil, err
 	}
-	bad := &faults{file: path}
+	bad := &operator.Faults{File: path}
 	for _, f := range findings(cfg, lang.New().In("en")) {
 		if f.Severity == ivr.Error {
-			bad.list = append(bad.list, fault{path: f.Path, text: f.Message + " " + f.Fix})
+			bad.List = append(bad.List, operator.Fault{Path: f.Path, Text: f.Message + " " + f.Fix})
 		}
 	}
-	if len(bad.list) == 0 {
+	if len(bad.List) == 0 {
 		return cfg, nil
 	}
-	bad.locate(tree)
+	bad.Locate(tree)
 	return nil, bad
 }
 
 func read(path string) (*config, *ast.File, error) {
-	data, err := readFile(path)
+	data, err := operator.ReadFile(path)
 	if err != nil {
 		return nil, nil, exit(exitConfig, "%w", err)
 	}
 	cfg := defaults()
-	tree, err := decode(path, data, cfg)
+	tree, err := operator.Decode(path, data, cfg)
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := override(os.Environ(), cfg); err != nil {
+	if err := operator.Override(os.Environ(), cfg); err != nil {
 		return nil, nil, exit(exitConfig, "%w", err)
 	}
 	cfg.complete()
 	if err := errors.Join(cfg.reveal(), cfg.revealAccess(), cfg.validate()); err != nil {
-		bad := &faults{file: path, list: flatten("", err)}
-		bad.locate(tree)
-		return nil, nil, bad
+		return nil, nil, operator.FaultsOf(path, tree, err)
 	}
 	return cfg, tree, nil
 }

@@ -228,7 +228,7 @@ func (d *doctor) testCall(ctx context.Context, client *ari.Client, word string) 
 
 // redis looks at the stream.
 func (d *doctor) redis(ctx context.Context, con console) {
-	client, err := stream.Connect(d.cfg.Stream, d.cfg.Log.logger(con.err))
+	client, err := stream.Connect(d.cfg.Stream, d.cfg.Log.Logger(con.err))
 	if err != nil {
 		d.bad(exitConfig, "redis", err.Error(), "correct stream.redis")
 		return

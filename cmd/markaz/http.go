@@ -20,13 +20,14 @@ import (
 	"markaz/access/gate"
 	"markaz/apps"
 	"markaz/call"
+	"markaz/operator"
 	"markaz/queue"
 )
 
 // httpConfig says where people and machines look in.
 type httpConfig struct {
-	Listen string `yaml:"listen"` // host:port; loopback unless said otherwise
-	Token  secret `yaml:"token"`  // bearer token of the API; without one the API is off
+	Listen string          `yaml:"listen"` // host:port; loopback unless said otherwise
+	Token  operator.Secret `yaml:"token"`  // bearer token of the API; without one the API is off
 }
 
 func (c httpConfig) Validate() error {
@@ -48,7 +49,7 @@ type desk struct {
 	ready  func(context.Context) []check
 	floor  func(context.Context) (queue.Snapshot, error)
 	public http.Handler // below /r/ and /crm/; nil: has an address of its own
-	token  secret
+	token  operator.Secret
 	reg    *prometheus.Registry
 	log    *slog.Logger
 }

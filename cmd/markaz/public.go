@@ -12,15 +12,17 @@ import (
 	"golang.org/x/time/rate"
 
 	"markaz/apps/crm"
+
+	"markaz/operator"
 )
 
 // publicConfig says how CRMs reach this process: for recordings (/r/) and for
 // what they ask (/crm/). Nothing else of it need be reachable for them.
 type publicConfig struct {
-	URL    string        `yaml:"url"`    // https://pbx.example.com; without it recordings have no address
-	Listen string        `yaml:"listen"` // host:port for /r/ and /crm/ alone; default: they are on http.listen too
-	Secret secret        `yaml:"secret"` // signs addresses; the same in processes behind one url; default: made once
-	Valid  time.Duration `yaml:"valid"`  // how long addresses work at most; default 30 days
+	URL    string          `yaml:"url"`    // https://pbx.example.com; without it recordings have no address
+	Listen string          `yaml:"listen"` // host:port for /r/ and /crm/ alone; default: they are on http.listen too
+	Secret operator.Secret `yaml:"secret"` // signs addresses; the same in processes behind one url; default: made once
+	Valid  time.Duration   `yaml:"valid"`  // how long addresses work at most; default 30 days
 }
 
 // Validate fills the defaults in and refuses what cannot work.

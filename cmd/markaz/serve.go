@@ -27,7 +27,7 @@ func (c serveCmd) Run(ctx context.Context, cmd *cli, con console) error {
 	if err != nil {
 		return err
 	}
-	log := cfg.Log.logger(con.err)
+	log := cfg.Log.Logger(con.err)
 	s, err := assemble(ctx, cfg, log)
 	if err != nil {
 		return err

@@ -1,4 +1,4 @@
-package main
+package operator
 
 import (
 	"bytes"
@@ -16,20 +16,21 @@ import (
 	"github.com/goccy/go-yaml/parser"
 )
 
-// decode reads YAML into v, which holds the defaults, and reports every key
-// that v does not know, with the nearest name that it does.
-func decode(file string, data []byte, v any) (*ast.File, error) {
+// Decode reads YAML into v, which holds the defaults, and reports every key
+// that v does not know, with the nearest name that it does. Its error is
+// *[Faults]; its tree is for [Faults.Locate].
+func Decode(file string, data []byte, v any) (*ast.File, error) {
 	tree, err := parser.ParseBytes(data, 0)
 	if err != nil {
 		return nil, syntaxFault(file, err)
 	}
-	bad := &faults{file: file}
+	bad := &Faults{File: file}
 	for _, doc := range tree.Docs {
 		if doc.Body != nil {
 			unknownKeys(bad, "", doc.Body, reflect.TypeOf(v).Elem())
 		}
 	}
-	if len(bad.list) > 0 {
+	if len(bad.List) > 0 {
 		return nil, bad
 	}
 	if err := yaml.NewDecoder(bytes.NewReader(data), yaml.Strict()).Decode(v); err != nil && len(bytes.TrimSpace(data)) > 0 {
@@ -41,18 +42,18 @@ func decode(file string, data []byte, v any) (*ast.File, error) {
 // syntaxFault turns the library's error into a line and a sentence.
 func syntaxFault(file string, err error) error {
 	var e yaml.Error
-	f := fault{text: err.Error()}
+	f := Fault{Text: err.Error()}
 	if errors.As(err, &e) {
-		f.text = e.GetMessage()
+		f.Text = e.GetMessage()
 		if t := e.GetToken(); t != nil {
-			f.line = t.Position.Line
+			f.Line = t.Position.Line
 		}
 	}
-	return &faults{file: file, list: []fault{f}}
+	return &Faults{File: file, List: []Fault{f}}
 }
 
 // unknownKeys walks the written tree beside the type it is meant for.
-func unknownKeys(bad *faults, path string, node ast.Node, t reflect.Type) {
+func unknownKeys(bad *Faults, path string, node ast.Node, t reflect.Type) {
 	for t.Kind() == reflect.Pointer {
 		t = t.Elem()
 	}
@@ -79,7 +80,7 @@ func unknownKeys(bad *faults, path string, node ast.Node, t reflect.Type) {
 			case reflect.Struct:
 				field, names := fieldOf(t, key)
 				if field == nil {
-					bad.list = append(bad.list, fault{below, iter.Key().GetToken().Position.Line, "unknown key" + suggestion(key, names)})
+					bad.List = append(bad.List, Fault{below, iter.Key().GetToken().Position.Line, "unknown key" + suggestion(key, names)})
 					continue
 				}
 				unknownKeys(bad, below, iter.Value(), field)
@@ -152,9 +153,9 @@ func distance(a, b string) int {
 
 const envPrefix = "MARKAZ_"
 
-// override puts values of the environment into v: MARKAZ_ASTERISK__ARI__PASSWORD
+// Override puts values of the environment into v: MARKAZ_ASTERISK__ARI__PASSWORD
 // is asterisk.ari.password. It is meant for secrets and for containers.
-func override(environ []string, v any) error {
+func Override(environ []string, v any) error {
 	var errs []error
 	for _, line := range environ {
 		name, value, _ := strings.Cut(line, "=")
@@ -210,8 +211,8 @@ func setText(v reflect.Value, text string) error {
 	return fmt.Errorf("a %s cannot be set from the environment", v.Kind())
 }
 
-// readFile reads a configuration file of sane size.
-func readFile(path string) ([]byte, error) {
+// ReadFile reads a configuration file of sane size.
+func ReadFile(path string) ([]byte, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, fmt.Errorf("read configuration: %w", err)

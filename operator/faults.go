@@ -1,4 +1,4 @@
-package main
+package operator
 
 import (
 	"errors"
@@ -10,46 +10,54 @@ import (
 	"github.com/goccy/go-yaml/ast"
 )
 
-// fault is one thing that is wrong with the configuration.
-type fault struct {
-	path string // keys joined by dots
-	line int    // in the file, 0 when the value is not written there
-	text string
+// Fault is one thing that is wrong with the configuration.
+type Fault struct {
+	Path string // keys joined by dots
+	Line int    // in the file, 0 when the value is not written there
+	Text string
 }
 
-// faults are all of them; the operator mends them in one go.
-type faults struct {
-	file string
-	list []fault
+// Faults are all of them; the operator mends them in one go.
+type Faults struct {
+	File string
+	List []Fault
 }
 
-func (f *faults) Error() string {
+// FaultsOf is what a Validate found, with the lines of the file.
+func FaultsOf(file string, tree *ast.File, err error) *Faults {
+	f := &Faults{File: file, List: flatten("", err)}
+	f.Locate(tree)
+	return f
+}
+
+// Error has a line for each fault.
+func (f *Faults) Error() string {
 	var b strings.Builder
-	for i, x := range f.list {
+	for i, x := range f.List {
 		if i > 0 {
 			b.WriteByte('\n')
 		}
-		b.WriteString(f.file)
-		if x.line > 0 {
-			fmt.Fprintf(&b, ":%d", x.line)
+		b.WriteString(f.File)
+		if x.Line > 0 {
+			fmt.Fprintf(&b, ":%d", x.Line)
 		}
 		b.WriteString(": ")
-		if x.path != "" {
-			b.WriteString(x.path + ": ")
+		if x.Path != "" {
+			b.WriteString(x.Path + ": ")
 		}
-		b.WriteString(x.text)
+		b.WriteString(x.Text)
 	}
 	return b.String()
 }
 
 // flatten takes apart what the rooms' Validate returned: errors joined with
 // errors.Join and wrapped with "key: %w", each key being one step down.
-func flatten(prefix string, err error) []fault {
+func flatten(prefix string, err error) []Fault {
 	if err == nil {
 		return nil
 	}
 	if many, ok := err.(interface{ Unwrap() []error }); ok {
-		var out []fault
+		var out []Fault
 		for _, e := range many.Unwrap() {
 			out = append(out, flatten(prefix, e)...)
 		}
@@ -64,7 +72,7 @@ func flatten(prefix string, err error) []fault {
 	for {
 		key, rest, ok := strings.Cut(text, ": ")
 		if !ok || !isPath(key) {
-			return []fault{{path: prefix, text: text}}
+			return []Fault{{Path: prefix, Text: text}}
 		}
 		prefix, text = join(prefix, key), rest
 	}
@@ -81,14 +89,14 @@ func isPath(s string) bool {
 	return s != "" && !strings.ContainsAny(s, " \t\n\"'") && strings.ToLower(s) == s
 }
 
-// locate finds the lines of the faults, and sorts by them; a key that is not
+// Locate finds the lines of the faults, and sorts by them; a key that is not
 // written has the line of the nearest one above it.
-func (f *faults) locate(file *ast.File) {
-	defer slices.SortStableFunc(f.list, func(a, b fault) int { return a.line - b.line })
-	for i := range f.list {
-		for path := f.list[i].path; path != ""; {
+func (f *Faults) Locate(file *ast.File) {
+	defer slices.SortStableFunc(f.List, func(a, b Fault) int { return a.Line - b.Line })
+	for i := range f.List {
+		for path := f.List[i].Path; path != ""; {
 			if line := lineOf(file, path); line > 0 {
-				f.list[i].line = line
+				f.List[i].Line = line
 				break
 			}
 			cut := strings.LastIndexAny(path, ".[")
