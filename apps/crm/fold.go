@@ -44,7 +44,8 @@ func (k *Keeper) Fold(ctx context.Context, e call.Event) (call.Call, error) {
 	}
 	c := &call.Call{ID: e.Call}
 	for _, past := range events {
-		if past.Seq <= e.Seq {
+		// Without a number is what was learnt when the call was forgotten.
+		if past.Seq <= e.Seq || e.Seq == 0 && past.ID != e.ID {
 			c.Apply(past)
 		}
 	}

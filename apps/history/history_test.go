@@ -383,7 +383,7 @@ func TestAFailedWriteIsHandedOverAgain(t *testing.T) {
 	take(t, s, events[:3]...)
 	bad := events[3]
 	bad.At = time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC) // no JSON has such a year
-	if err := s.Take(t.Context(), bad); err == nil {
+	if err := s.Take(t.Context(), bad); !errors.Is(err, history.ErrUnfit) {
 		t.Fatal("written")
 	}
 	take(t, s, events...)

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"os"
 	"sync"
 
 	_ "modernc.org/sqlite" // the driver "sqlite"
@@ -64,6 +65,26 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 		return nil, errors.Join(err, s.write.Close())
 	}
 	s.read.SetMaxOpenConns(4)
+	return s, nil
+}
+
+// OpenToRead opens a file that is there for reading alone, beside the process
+// that writes it.
+func OpenToRead(ctx context.Context, cfg Config) (*Store, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	if _, err := os.Stat(cfg.File); err != nil {
+		return nil, fmt.Errorf("open history: %w", err)
+	}
+	db, err := open(cfg.File, "_pragma=query_only(1)")
+	if err != nil {
+		return nil, err
+	}
+	s := &Store{cfg: cfg, read: db, write: db, stats: newStats()}
+	if err := db.QueryRowContext(ctx, `SELECT value FROM meta WHERE key = 'name'`).Scan(&s.name); err != nil {
+		return nil, errors.Join(fmt.Errorf("open history %s: %w", cfg.File, err), db.Close())
+	}
 	return s, nil
 }
 

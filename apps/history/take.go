@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -15,6 +16,9 @@ const (
 	batchMost = 256
 	keepMost  = 20_000
 )
+
+// ErrUnfit says that an event can never be written.
+var ErrUnfit = errors.New("event cannot be written")
 
 // taking is one event that waits to be written.
 type taking struct {
@@ -29,6 +33,9 @@ type taking struct {
 func (s *Store) Take(ctx context.Context, e call.Event) error {
 	if e.Call == "" || e.Kind.Transient() {
 		return nil
+	}
+	if s.stmt.event == nil {
+		return errors.New("write event: the history was opened for reading")
 	}
 	t := &taking{event: e, done: make(chan error, 1)}
 	s.mu.Lock()
@@ -64,6 +71,10 @@ func (s *Store) lead() {
 		}
 		err := s.commit(batch)
 		for _, t := range batch {
+			if err != nil && n > 1 { // one that cannot be written must not keep the others back
+				t.done <- s.commit([]*taking{t})
+				continue
+			}
 			t.done <- err
 		}
 	}
@@ -129,7 +140,7 @@ func (w *writing) run(ctx context.Context, batch []*taking) (err error) {
 func (w *writing) event(ctx context.Context, e call.Event) error {
 	body, err := json.Marshal(e)
 	if err != nil {
-		return err
+		return fmt.Errorf("%w: %w", ErrUnfit, err)
 	}
 	// The call is looked up first: what is folded from the file must not hold
 	// the event already.

@@ -121,7 +121,7 @@ func amendment(e call.Event, c *call.Call) call.Event {
 	}
 	m := call.Event{
 		Kind: call.CallAmended, Call: e.Call, Source: e.Source, Recording: e.Recording, State: state,
-		File: e.File, DurationMS: e.DurationMS, Size: e.Size, SHA256: e.SHA256, Revision: 1,
+		File: e.File, DurationMS: e.DurationMS, Size: e.Size, SHA256: e.SHA256,
 	}
 	if c != nil {
 		m.Revision = c.Revision + 1

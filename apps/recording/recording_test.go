@@ -68,7 +68,7 @@ func TestAFileThatComesAfterTheEndAmendsTheRecord(t *testing.T) {
 		t.Errorf("record: %+v revision %d", r, c.Revision)
 	}
 	gone := a.Step(call.Event{Kind: call.RecordingAvailable, Call: "old", Recording: "old-r1"}, b)
-	if len(gone.Facts) != 1 || gone.Facts[0].Revision != 1 {
+	if len(gone.Facts) != 1 || gone.Facts[0].Revision != 0 { // nobody here knows the last one
 		t.Errorf("a file of a forgotten call: %v", gone.Facts)
 	}
 }

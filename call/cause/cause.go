@@ -22,7 +22,6 @@ type Actor string
 // Who can have to act.
 const (
 	Caller        Actor = "caller"
-	Called        Actor = "called"
 	Administrator Actor = "administrator"
 	PBX           Actor = "pbx"
 	Provider      Actor = "provider"
@@ -124,7 +123,7 @@ func family(sip int) Actor {
 	case 5:
 		return Provider
 	case 6:
-		return Called
+		return Caller
 	}
 	return ""
 }

@@ -47,10 +47,10 @@ func TestTheFinerCodeCounts(t *testing.T) {
 		text, key string
 		actor     cause.Actor
 	}{
-		{480, call.CauseNoAnswer, "", "cause.q850.19", cause.Called},
-		{480, call.CauseNoAnswer, "Temporarily Unavailable", "cause.q850.19", cause.Called},
+		{480, call.CauseNoAnswer, "", "cause.q850.19", cause.Caller},
+		{480, call.CauseNoAnswer, "Temporarily Unavailable", "cause.q850.19", cause.Caller},
 		{403, call.CauseRejected, "Forbidden", "cause.sip.403", cause.Provider},
-		{603, call.CauseRejected, "", "cause.sip.603", cause.Called},
+		{603, call.CauseRejected, "", "cause.sip.603", cause.Caller},
 		{0, call.CauseNormal, "", "cause.q850.16", ""},
 		{200, call.CauseNormal, "no money left", "cause.sip.200", ""}, // a name that a caller chose is no alarm
 		{402, 0, "", "cause.sip.402", cause.Accounts},

@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
 
 	"golang.org/x/sync/errgroup"
 
@@ -24,6 +26,12 @@ func (s *server) keepHistory(ctx context.Context, work *errgroup.Group) {
 	work.Go(func() error { return s.store.Run(ctx) })
 	s.readers(ctx, work, stream.GroupConfig{
 		Name: "history-" + s.store.Name(), MaxAttempts: -1, Parallel: 64,
-		Handle: func(ctx context.Context, d stream.Delivery) error { return s.store.Take(ctx, d.Event) },
+		Handle: func(ctx context.Context, d stream.Delivery) error {
+			err := s.store.Take(ctx, d.Event)
+			if errors.Is(err, history.ErrUnfit) {
+				return fmt.Errorf("%w: %w", stream.ErrPermanent, err)
+			}
+			return err
+		},
 	})
 }

@@ -31,6 +31,9 @@ type cli struct {
 	Check      checkCmd      `cmd:"" help:"Check the configuration: faults, dead ends, missing prompts."`
 	Calls      callsCmd      `cmd:"" help:"Show call records, finished and live."`
 	Events     eventsCmd     `cmd:"" help:"Show the events of the stream."`
+	Explain    explainCmd    `cmd:"" help:"Say why the record of a call is what it is, and which events made it so."`
+	Replay     replayCmd     `cmd:"" help:"Fold the events of calls again and show which records change."`
+	Report     reportCmd     `cmd:"" help:"Count calls by hour, day, month, queue, agent or line."`
 	Deliveries deliveriesCmd `cmd:"" help:"Show, replay or drop what could not be delivered to a CRM."`
 	CRM        crmCmd        `cmd:"" name:"crm" help:"Try a CRM connection."`
 	Dialplan   dialplanCmd   `cmd:"" help:"Print or install the dialplan file."`
