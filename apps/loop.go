@@ -247,6 +247,9 @@ func (l *Loop) stamp(e call.Event) call.Event {
 	e.V = call.Schema
 	if e.ID == "" {
 		e.ID, e.Live = l.dep.NewID(), true
+		if c := l.calls[e.Call]; c != nil {
+			e.Live = c.Live // what follows from a backfilled event is as old
+		}
 	}
 	if e.Source == "" {
 		e.Source = l.dep.Source

@@ -9,13 +9,15 @@ import (
 
 	"markaz/asterisk/ari"
 	"markaz/asterisk/fastagi"
+	"markaz/asterisk/observe"
 )
 
 // Config says how one Asterisk server is attached.
 type Config struct {
-	Source string         `yaml:"source"` // key of this PBX in every event: Latin letters and digits
-	ARI    ari.Config     `yaml:"ari"`
-	AGI    fastagi.Config `yaml:"agi"` // its drain is not used: [Switch.Drain] is how calls are waited for
+	Source  string         `yaml:"source"` // key of this PBX in every event: Latin letters and digits
+	ARI     ari.Config     `yaml:"ari"`
+	Observe observe.Config `yaml:"observe"` // calls that somebody else's dialplan handles
+	AGI     fastagi.Config `yaml:"agi"`     // its drain is not used: [Switch.Drain] is how calls are waited for
 
 	// Where a phone of ours and an outside number are reached. {address},
 	// {number} and {trunk} are replaced.
@@ -41,6 +43,7 @@ func DefaultConfig() Config {
 		Source:            "asterisk",
 		ARI:               ari.DefaultConfig(),
 		AGI:               fastagi.DefaultConfig(),
+		Observe:           observe.DefaultConfig(),
 		ExtensionEndpoint: "PJSIP/{address}",
 		TrunkEndpoint:     "PJSIP/{number}@{trunk}",
 		Lease:             10 * time.Second,
@@ -58,6 +61,12 @@ func (c Config) Validate() error {
 	}
 	if err := c.ARI.Validate(); err != nil {
 		fault("ari: %w", err)
+	}
+	if err := c.Observe.Validate(); err != nil {
+		fault("observe: %w", err)
+	}
+	if c.Observe.Enabled && c.Observe.App == c.ARI.App {
+		fault("observe: app: want another name than that of ari.app, have %q", c.Observe.App)
 	}
 	if err := c.AGI.Validate(); err != nil {
 		fault("agi: %w", err)

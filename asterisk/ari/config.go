@@ -15,6 +15,10 @@ type Config struct {
 	Password string `yaml:"password"`
 	App      string `yaml:"app"` // name of the Stasis application
 
+	// Watch makes an application that only looks on: it is told what happens
+	// to all channels and bridges of Asterisk, as Event.Raw; see watch.go.
+	Watch bool `yaml:"-"`
+
 	Timeout     time.Duration `yaml:"timeout"`      // of one command
 	Connections int           `yaml:"connections"`  // at most; below sessionlimit of http.conf
 	Heartbeat   time.Duration `yaml:"heartbeat"`    // between two end-to-end beats; a beat lost for twice that drops the connection

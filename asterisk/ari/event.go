@@ -13,7 +13,8 @@ import (
 // Event is one event of Asterisk.
 type Event struct {
 	At   time.Time // when it reached us
-	Body lib.Event // the library's structure of this type
+	Body lib.Event // the library's structure of this type; nil for who watches
+	Raw  []byte    // for who watches: the event as Asterisk wrote it
 
 	// TechCause is the SIP status with which a channel ended, 0 if none;
 	// Asterisk 22 tells it, the library does not.

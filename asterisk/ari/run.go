@@ -118,7 +118,7 @@ func (c *Client) greet(ctx context.Context, h Handler) error {
 	if err := c.beat(ctx); err != nil {
 		return err
 	}
-	if err := c.MuteEvents(ctx, mutedTypes()); err != nil && !Gone(err) { // not there before 16.3
+	if err := c.MuteEvents(ctx, c.mutedTypes()); err != nil && !Gone(err) { // not there before 16.3
 		return fmt.Errorf("filter events: %w", err)
 	}
 	return h.Connected(ctx)

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 	"strings"
 	"time"
 
@@ -31,7 +30,7 @@ func (c *Client) dial(ctx context.Context) (*websocket.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.cfg.Timeout)
 	defer cancel()
 	auth := base64.StdEncoding.EncodeToString([]byte(c.cfg.Username + ":" + c.cfg.Password))
-	address := "ws" + strings.TrimPrefix(c.base, "http") + "/events?" + url.Values{"app": {c.cfg.App}}.Encode()
+	address := "ws" + strings.TrimPrefix(c.base, "http") + "/events?" + c.subscription().Encode()
 	conn, res, err := websocket.Dial(ctx, address, &websocket.DialOptions{
 		HTTPClient:   c.http,
 		HTTPHeader:   http.Header{"Authorization": {"Basic " + auth}},
@@ -76,15 +75,16 @@ func (c *Client) sort(raw []byte, at time.Time, out chan<- Event) error {
 		c.observe.Event("unreadable", false)
 		return nil
 	}
-	use := usageOf(kind)
+	use := c.usageOf(kind)
 	c.observe.Event(kind, use != unknown)
 	switch {
 	case kind == lib.Events.ApplicationReplaced:
 		return ErrReplaced
 	case kind == lib.Events.ChannelUserevent:
 		c.beats.heard(raw)
+	case c.cfg.Watch && dull(kind, raw):
 	case use == used:
-		e, err := decode(kind, raw, at)
+		e, err := c.decode(kind, raw, at)
 		if err != nil {
 			c.observe.Event("unreadable", false)
 			return nil

@@ -56,6 +56,7 @@ type server struct {
 	born   time.Time
 
 	languages []string // that callers hear
+	watched   watched
 }
 
 // assemble makes a server and takes every resource that another process may
@@ -72,7 +73,7 @@ func assemble(ctx context.Context, cfg *config, log *slog.Logger) (s *server, er
 		return s, fmt.Errorf("make data folder: %w", err)
 	}
 	for _, step := range []func(context.Context) error{
-		s.listen, s.openGate, s.openStream, s.openHistory, s.makeRecorder, s.openPublic, s.makeCalls, s.recover, s.makeSinks, s.register,
+		s.listen, s.openGate, s.openStream, s.openHistory, s.makeRecorder, s.openPublic, s.makeCalls, s.recover, s.makeObserver, s.makeSinks, s.register,
 	} {
 		if err := step(ctx); err != nil {
 			return s, err
@@ -190,12 +191,14 @@ func (s *server) recover(ctx context.Context) error {
 	err := s.stream.Recover(ctx, func(e call.Event) {
 		events++
 		s.loop.Restore(e)
+		s.watched.note(e)
 		s.roster.note(e)
 	})
 	if err != nil {
 		return err
 	}
 	open := s.loop.Restored()
+	s.watched.open = open
 	for _, e := range s.roster.events() {
 		s.floor.Fold(e)
 	}
@@ -216,6 +219,9 @@ type recordings struct{ s *server }
 
 // Fetch implements recorder.Source.
 func (r recordings) Fetch(ctx context.Context, id string, w io.Writer) error {
+	if observedRecording(id) {
+		return r.s.fetchObserved(ctx, id, w)
+	}
 	_, err := r.s.sw.FetchRecording(ctx, id, w)
 	if ari.Gone(err) {
 		return fmt.Errorf("%w: %w", fs.ErrNotExist, err)
@@ -225,6 +231,9 @@ func (r recordings) Fetch(ctx context.Context, id string, w io.Writer) error {
 
 // Delete implements recorder.Source.
 func (r recordings) Delete(ctx context.Context, id string) error {
+	if observedRecording(id) {
+		return nil
+	}
 	return r.s.sw.DeleteRecording(ctx, id)
 }
 

@@ -49,6 +49,9 @@ func (s *server) run(stop context.Context, drain time.Duration) error {
 	defer stopCalls()
 	work, ctx := errgroup.WithContext(calls)
 	work.Go(func() error { return s.sw.Run(ctx) })
+	if s.watched.by != nil {
+		work.Go(func() error { return s.watched.by.Run(ctx) })
+	}
 	work.Go(func() error { return s.roster.run(ctx) })
 	work.Go(func() error { return s.keeper.Run(ctx) })
 	work.Go(func() error { return s.book.Run(ctx) })

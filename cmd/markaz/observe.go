@@ -1,0 +1,99 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"time"
+
+	"markaz/asterisk/observe"
+	"markaz/call"
+)
+
+// makeObserver makes the observer of the calls that somebody else's dialplan
+// handles, if that is wanted. The calls that were going on are known by now.
+func (s *server) makeObserver(ctx context.Context) (err error) {
+	cfg := s.cfg.Asterisk.Observe
+	if !cfg.Enabled {
+		return nil
+	}
+	cfg.Source, cfg.Agents = s.cfg.Asterisk.Source, map[string]string{}
+	for _, a := range s.cfg.Floor.Agents {
+		cfg.Agents[a.Extension] = a.ID
+	}
+	background := context.WithoutCancel(ctx) // the loop outlives the signal to stop
+	s.watched.by, err = observe.New(cfg, observe.Deps{
+		ARI: s.cfg.Asterisk.ARI, Log: s.log.With("source", cfg.Source), Now: time.Now,
+		Sink: func(e call.Event) { s.loop.Post(background, e) },
+		Open: s.watched.open, Last: s.watched.last, Mine: s.sw.CallOf,
+	})
+	if err != nil {
+		return fmt.Errorf("asterisk.observe: %w", err)
+	}
+	return s.reg.Register(s.watched.by)
+}
+
+// watched is who observes, nil when only handled calls are told, and what an
+// earlier process has told of observed calls.
+type watched struct {
+	by   *observe.Observer
+	last time.Time
+	open []*call.Call
+}
+
+func (w *watched) note(e call.Event) {
+	if e.Observed && e.Live && e.SeenAt.After(w.last) {
+		w.last = e.SeenAt
+	}
+}
+
+// fetchObserved reads a recording that somebody else's dialplan has made. Its
+// name comes from the PBX: nothing outside the folder is opened.
+func (s *server) fetchObserved(ctx context.Context, id string, w io.Writer) error {
+	events, err := s.history(ctx, id[:26])
+	if err != nil {
+		return err
+	}
+	folder := s.cfg.Asterisk.Observe.Recordings
+	for _, e := range events {
+		if e.Kind != call.RecordingStarted || e.Recording != id {
+			continue
+		}
+		name := e.File
+		if filepath.IsAbs(name) {
+			if name, err = filepath.Rel(folder, name); err != nil {
+				break
+			}
+		}
+		return copyFile(w, folder, name)
+	}
+	return fmt.Errorf("find recording %s: %w", id, errors.Join(err, fs.ErrNotExist))
+}
+
+func copyFile(w io.Writer, folder, name string) error {
+	root, err := os.OpenRoot(folder)
+	if err != nil {
+		return fmt.Errorf("open folder of recordings: %w", err)
+	}
+	defer func() { _ = root.Close() }()
+	f, err := root.Open(name)
+	if err != nil {
+		return fmt.Errorf("open recording: %w", err)
+	}
+	defer func() { _ = f.Close() }()
+	if _, err := io.Copy(w, f); err != nil {
+		return fmt.Errorf("read recording: %w", err)
+	}
+	return nil
+}
+
+// observedRecording reports whether a recording's id is one of a call that is
+// observed: such a file belongs to the PBX and is only read.
+func observedRecording(id string) bool {
+	return regexp.MustCompile(`^[0-9A-Z]{26}-m\d+$`).MatchString(id)
+}
