@@ -146,7 +146,7 @@ func line(t testing.TB, e call.Event, short map[string]string) string {
 	t.Helper()
 	when := e.At.Format("05.000")
 	kind, of := e.Kind, e.Call
-	e.V, e.ID, e.Kind, e.Source, e.Call, e.Seq, e.At, e.SeenAt, e.Caps, e.Live, e.Observed = 0, "", "", "", "", 0, time.Time{}, time.Time{}, nil, false, false
+	e.V, e.ID, e.Kind, e.Source, e.Call, e.Seq, e.At, e.SeenAt, e.Caps, e.Live, e.Observed, e.Data = 0, "", "", "", "", 0, time.Time{}, time.Time{}, nil, false, false, nil
 	raw, err := json.Marshal(e)
 	if err != nil {
 		t.Fatal(err)

@@ -36,7 +36,7 @@ func simpleShapes() []shape {
 			s.rings(agent)
 			s.hangsUp(caller)
 			return []truth{{
-				direction: call.Inbound, from: s.number(), to: s.did(1), result: call.Missed,
+				direction: call.Inbound, from: s.number(), to: s.did(1), result: call.AbandonedRinging,
 				people: results(s.ext(0), call.Cancelled), by: call.ByCaller,
 			}}
 		}},
