@@ -1,6 +1,7 @@
 package clicktocall
 
 import (
+	"cmp"
 	"encoding/json"
 	"maps"
 	"slices"
@@ -78,7 +79,7 @@ func (a *App) synced(out *call.Out, calls apps.Calls) {
 
 // adopt goes on where the record says that the call stands.
 func (a *App) adopt(out *call.Out, f *found, c *call.Call) {
-	s := &session{call: c.ID, agent: f.memory.Agent, address: c.From, callerID: f.memory.CallerID, phase: ringing}
+	s := &session{call: c.ID, agent: f.memory.Agent, address: c.From, callerID: f.memory.CallerID, trunk: cmp.Or(c.Line.Trunk, a.cfg.Trunk), phase: ringing}
 	s.number, s.reached = a.number(c.To, c.ToE164, c.Direction == call.Internal), c.To
 	var near, far *call.Leg
 	dialled := false
@@ -134,7 +135,7 @@ func (a *App) number(shown, e164 string, inside bool) Number {
 func (a *App) restart(out *call.Out, id string, f *found) {
 	m := f.memory
 	s := &session{
-		call: id, near: f.near, far: m.Far, agent: m.Agent, address: m.Address, callerID: m.CallerID, phase: m.Phase,
+		call: id, near: f.near, far: m.Far, agent: m.Agent, address: m.Address, callerID: m.CallerID, trunk: a.cfg.Trunk, phase: m.Phase,
 		reached: m.To, number: a.number(m.To, m.E164, m.E164 == "" && a.guard.nums.Office(m.To)),
 	}
 	_, farLives := f.legs[m.Far]

@@ -5,7 +5,9 @@
 package clicktocall
 
 import (
+	"cmp"
 	"crypto/sha256"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -41,6 +43,7 @@ type session struct {
 	address         string // the agent's extension
 	number          Number
 	callerID        string
+	trunk           string
 	phase           phase
 	reached         string // who is called or was, as it is shown
 	music           bool   // the near leg hears it
@@ -87,7 +90,9 @@ func (a *App) asked(out *call.Out, e call.Event, calls apps.Calls) {
 		return
 	}
 	id := idOf(e)
-	if _, again := a.refs[e.Ref]; again || calls.Call(id) != nil {
+	_, again := a.refs[e.Ref]
+	calls.Each(func(c *call.Call) { again = again || c.Ref == e.Ref && c.Origin == call.ClickToCall })
+	if again || calls.Call(id) != nil {
 		return
 	}
 	callerID, ok := a.shown(e.From)
@@ -95,7 +100,7 @@ func (a *App) asked(out *call.Out, e call.Event, calls apps.Calls) {
 		a.refuse(out, e, "caller_id")
 		return
 	}
-	n, why := a.guard.Check(e.Agent, e.To, e.SeenAt)
+	n, why := a.guard.Check(cmp.Or(e.Agent, e.Address), e.To, e.SeenAt)
 	if why == "" && n.Dial == e.Address {
 		why = "self"
 	}
@@ -109,9 +114,14 @@ func (a *App) asked(out *call.Out, e call.Event, calls apps.Calls) {
 		}
 	}
 	a.refs[e.Ref] = e.SeenAt
-	s := &session{call: id, near: id + "-l1", agent: e.Agent, address: e.Address, number: n, reached: n.Shown, callerID: callerID, phase: ringing}
+	s := &session{call: id, near: id + "-l1", agent: e.Agent, address: e.Address, number: n, reached: n.Shown, callerID: callerID, trunk: a.cfg.Trunk, phase: ringing}
 	a.sessions[id] = s
-	out.Fact(a.started(s, e.Ref))
+	if slices.Contains(a.cfg.Trunks, e.Trunk) {
+		s.trunk = e.Trunk
+	}
+	f := a.started(s, e.Ref)
+	f.Data = maps.Clone(e.Data) // what the asker wants to know the call by
+	out.Fact(f)
 	out.Do(call.Ring{
 		Call: id, Leg: s.near, Address: s.address, CallerID: n.Shown, CallerName: n.Shown, Timeout: a.cfg.RingTimeout,
 		Role: call.RoleCaller, Agent: s.agent, AutoAnswer: a.cfg.AutoAnswer,
@@ -121,7 +131,7 @@ func (a *App) asked(out *call.Out, e call.Event, calls apps.Calls) {
 func (a *App) started(s *session, ref string) call.Event {
 	e := call.Event{
 		Kind: call.CallStarted, Call: s.call, Ref: ref, Direction: call.Outbound, Origin: call.ClickToCall,
-		From: s.address, To: s.number.Shown, ToE164: s.number.E164, Trunk: a.cfg.Trunk, Agent: s.agent,
+		From: s.address, To: s.number.Shown, ToE164: s.number.E164, Trunk: s.trunk, Agent: s.agent,
 		Caps: []call.Cap{
 			call.CapRing, call.CapRingExtension, call.CapAnswer, call.CapEndAtOnce, call.CapRecording,
 			call.CapOriginate, call.CapSpy, call.CapHold, call.CapTransfer, call.CapCallerID,
@@ -136,7 +146,7 @@ func (a *App) started(s *session, ref string) call.Event {
 // fault says what is wrong with a request before its number is looked at.
 func (a *App) fault(e call.Event) string {
 	switch {
-	case e.Ref == "" || len(e.Ref) > 128 || e.Agent == "":
+	case e.Ref == "" || len(e.Ref) > 128:
 		return "request"
 	case a.cfg.Off:
 		return "off"
@@ -219,7 +229,7 @@ func (a *App) dial(out *call.Out, s *session) {
 
 func (a *App) ringFar(s *session, leg string) call.Ring {
 	r := call.Ring{
-		Call: s.call, Leg: leg, Address: s.number.Dial, Trunk: a.cfg.Trunk, CallerID: s.callerID, Timeout: a.cfg.DialTimeout,
+		Call: s.call, Leg: leg, Address: s.number.Dial, Trunk: s.trunk, CallerID: s.callerID, Timeout: a.cfg.DialTimeout,
 		Role: call.RoleExternal,
 	}
 	if s.number.Inside {
@@ -296,7 +306,7 @@ func (a *App) transfer(out *call.Out, s *session, e call.Event) {
 		Call: s.call, Leg: e.Ref + "-t", Address: to, CallerID: s.number.Shown, CallerName: s.number.Shown, Timeout: a.cfg.DialTimeout, Role: call.RoleAgent,
 	}
 	if kind == "external" {
-		r.Role, r.Trunk, r.CallerID = call.RoleExternal, a.cfg.Trunk, s.callerID
+		r.Role, r.Trunk, r.CallerID = call.RoleExternal, s.trunk, s.callerID
 	}
 	// Who was called is now the one who waits.
 	s.near, s.far = s.far, r.Leg

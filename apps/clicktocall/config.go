@@ -12,6 +12,7 @@ import (
 type Config struct {
 	Off         bool          `yaml:"off"`          // nobody may dial from the page
 	Trunk       string        `yaml:"trunk"`        // for numbers outside; default inbound.trunk
+	Trunks      []string      `yaml:"trunks"`       // others that may be asked for
 	CallerID    string        `yaml:"caller_id"`    // shown to whom is called; default what the trunk shows
 	CallerIDs   []string      `yaml:"caller_ids"`   // others that may be asked for
 	AutoAnswer  bool          `yaml:"auto_answer"`  // ask the agent's phone to answer by itself
@@ -50,8 +51,10 @@ func (c *Config) Validate() error {
 			errs = append(errs, fmt.Errorf("%s: want 1s to 5m, have %v", key, d))
 		}
 	}
-	if strings.ContainsAny(c.Trunk, "/@& ,") {
-		errs = append(errs, fmt.Errorf("trunk: want the name of a trunk, have %q", c.Trunk))
+	for _, trunk := range append([]string{c.Trunk}, c.Trunks...) {
+		if strings.ContainsAny(trunk, "/@& ,") {
+			errs = append(errs, fmt.Errorf("trunk: want the name of a trunk, have %q", trunk))
+		}
 	}
 	for _, id := range append([]string{c.CallerID}, c.CallerIDs...) {
 		if strings.Trim(strings.TrimPrefix(id, "+"), "0123456789") != "" || len(id) > 32 {

@@ -112,6 +112,7 @@ func (a *App) Step(e call.Event, calls apps.Calls) call.Out {
 			return out
 		}
 	}
+	a.elsewhere(&out, e, calls)
 	if s := a.sessions[e.Call]; s != nil {
 		s.at = e.SeenAt
 		a.inCall(&out, s, e)

@@ -46,3 +46,20 @@ func (a *App) joined(out *call.Out, e call.Event, calls apps.Calls) {
 func (f *found) foreign(c *call.Call) bool {
 	return f.memory.App != "" || c != nil && (c.Observed || c.Direction != call.Inbound && c.Direction != "")
 }
+
+// elsewhere keeps queues from offering callers to people whose phones are in use
+// for something else: a call of their own, listening to another's.
+func (a *App) elsewhere(out *call.Out, e call.Event, calls apps.Calls) {
+	if e.Kind != call.LegRinging && e.Kind != call.LegEnded {
+		return
+	}
+	c := calls.Call(e.Call)
+	if c == nil {
+		return
+	}
+	l, s := c.Leg(e.Leg), a.sessions[e.Call]
+	if l == nil || l.Role != call.RoleSupervisor && s != nil || s != nil && s.rings[l.ID] != nil {
+		return
+	}
+	a.carry(out, e.SeenAt, a.floor.Busy(e.SeenAt, l.Address, l.Ended == nil))
+}

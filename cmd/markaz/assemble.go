@@ -156,6 +156,10 @@ func (s *server) makeCalls(ctx context.Context) error {
 	if s.floor, err = queue.New(s.cfg.Floor); err != nil {
 		return err
 	}
+	requests, err := s.requests(book)
+	if err != nil {
+		return err
+	}
 	background := context.WithoutCancel(ctx) // the loop outlives the signal to stop
 	s.sw, err = asterisk.New(s.cfg.Asterisk, s.log, s.hear(background))
 	if err != nil {
@@ -163,11 +167,11 @@ func (s *server) makeCalls(ctx context.Context) error {
 	}
 	s.loop, err = apps.NewLoop(s.cfg.Loop, apps.Deps{
 		Log: journal{s.stream, s.roster}, Switch: hands{s.sw, func() *crm.Phonebook { return s.book }}, Now: time.Now, NewID: newID, Logger: s.log, Source: s.cfg.Asterisk.Source,
-		Machines: []apps.Machine{
+		Machines: append([]apps.Machine{
 			inbound.New(s.cfg.Inbound, book, s.floor, store),
 			recording.New(s.keeper),
 			crm.Identify{},
-		},
+		}, requests...),
 	})
 	return err
 }

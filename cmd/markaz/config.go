@@ -11,10 +11,13 @@ import (
 	"github.com/goccy/go-yaml/ast"
 
 	"markaz/apps"
+	"markaz/apps/clicktocall"
 	"markaz/apps/crm"
 	"markaz/apps/history"
 	"markaz/apps/inbound"
+	"markaz/apps/spy"
 	"markaz/asterisk"
+	"markaz/call/number"
 	"markaz/dialplan"
 	"markaz/ivr"
 	"markaz/ivr/prompt"
@@ -44,6 +47,10 @@ type config struct {
 	Public   publicConfig       `yaml:"public"`
 	Identify crm.IdentifyConfig `yaml:"identify"`
 	History  history.Config     `yaml:"history"`
+
+	Numbers     number.Plan        `yaml:"numbers"` // how numbers are dialled here
+	Spy         spy.Config         `yaml:"spy"`
+	ClickToCall clicktocall.Config `yaml:"clicktocall"`
 }
 
 // dialplanConfig is what the dialplan file needs beyond the rest.
@@ -189,6 +196,7 @@ func (c *config) validate() error {
 	}
 	part("identify", c.Identify.Validate())
 	part("history", c.History.Validate())
+	part("", c.validateRequests())
 	part("dialplan", c.dialplan().Validate())
 	return errors.Join(errs...)
 }

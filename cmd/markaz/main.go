@@ -34,6 +34,9 @@ type cli struct {
 	Explain    explainCmd    `cmd:"" help:"Say why the record of a call is what it is, and which events made it so."`
 	Replay     replayCmd     `cmd:"" help:"Fold the events of calls again and show which records change."`
 	Report     reportCmd     `cmd:"" help:"Count calls by hour, day, month, queue, agent or line."`
+	Spy        spyCmd        `cmd:"" help:"Listen to a call, whisper, barge in, take over, or end that."`
+	Dial       dialCmd       `cmd:"" help:"Call a number: a phone rings first, then the number is dialled."`
+	Hangup     hangupCmd     `cmd:"" help:"End a call, or one party of it."`
 	Deliveries deliveriesCmd `cmd:"" help:"Show, replay or drop what could not be delivered to a CRM."`
 	CRM        crmCmd        `cmd:"" name:"crm" help:"Try a CRM connection."`
 	Dialplan   dialplanCmd   `cmd:"" help:"Print or install the dialplan file."`

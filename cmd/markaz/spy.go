@@ -1,0 +1,93 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"markaz/apps"
+	"markaz/apps/clicktocall"
+	"markaz/apps/control"
+	"markaz/apps/spy"
+	"markaz/call/number"
+	"markaz/ivr"
+)
+
+// requests makes the applications that serve what people ask for: to listen,
+// to dial, to hang up and transfer.
+func (s *server) requests(book *ivr.Book) ([]apps.Machine, error) {
+	reader, err := number.New(s.cfg.Numbers)
+	if err != nil {
+		return nil, fmt.Errorf("numbers: %w", err)
+	}
+	open := func(time.Time) bool { return true }
+	if hours, ok := book.Hours(s.cfg.ClickToCall.Hours); ok {
+		open = hours.Open
+	}
+	agents := map[string]bool{}
+	for _, a := range s.cfg.Floor.Agents {
+		agents[a.Extension] = true
+	}
+	queues := map[string]bool{}
+	for _, q := range s.cfg.Floor.Queues {
+		queues[q.Name] = true
+	}
+	guard := clicktocall.NewGuard(s.cfg.ClickToCall, officeNumbers{reader, agents, s.cfg.Dialplan.Digits}, open)
+	return []apps.Machine{
+		clicktocall.New(s.cfg.ClickToCall, guard),
+		control.New(places{guard, queues}),
+		spy.New(s.cfg.Spy, func(address string) bool { return agents[address] }),
+	}, nil
+}
+
+// officeNumbers reads numbers for people of the office.
+type officeNumbers struct {
+	reader *number.Reader
+	agents map[string]bool
+	digits []int // that extensions have
+}
+
+// Outside implements clicktocall.Numbers.
+func (o officeNumbers) Outside(written string) (e164, shown, dial string, ok bool) {
+	n, dial, ok := o.reader.Outside(written)
+	return n.E164, n.Shown, dial, ok
+}
+
+// Office implements clicktocall.Numbers.
+func (o officeNumbers) Office(n string) bool {
+	return o.agents[n] || slices.Contains(o.digits, len(n)) && strings.Trim(n, "0123456789") == ""
+}
+
+// places are where calls can be transferred to.
+type places struct {
+	*clicktocall.Guard
+	queues map[string]bool
+}
+
+// Queue implements control.Places.
+func (p places) Queue(name string) bool { return p.queues[name] }
+
+// validateRequests checks the parts of the configuration that are for people's
+// requests.
+func (c *config) validateRequests() error {
+	var errs []error
+	part := func(key string, err error) {
+		if err != nil {
+			errs = append(errs, under(key, err))
+		}
+	}
+	if c.ClickToCall.Trunk == "" {
+		c.ClickToCall.Trunk = c.Inbound.Trunk
+	}
+	part("spy", c.Spy.Validate())
+	part("clicktocall", c.ClickToCall.Validate())
+	part("numbers", c.Numbers.Validate())
+	if h := c.ClickToCall.Hours; h != "" {
+		if _, ok := c.IVR.Hours[h]; !ok {
+			part("clicktocall", fmt.Errorf("hours: there are no ivr.hours %q", h))
+		}
+	}
+	return errors.Join(errs...)
+}
