@@ -71,16 +71,6 @@ func ofCall(c *call.Call, wanted func(*call.Leg) bool) Target {
 			t.Present = append(t.Present, l.Address)
 		}
 	}
-	if c.Agent != "" {
-		t.Agents = append(t.Agents, c.Agent)
-	}
-	// Sources that know no legs tell the phone of the house by the number alone.
-	if c.Direction != call.Outbound && c.Reached != "" {
-		t.Extensions = append(t.Extensions, c.Reached)
-	}
-	if c.Direction != call.Inbound && c.From != "" {
-		t.Extensions = append(t.Extensions, c.From)
-	}
 	return t
 }
 

@@ -44,12 +44,6 @@ type Query struct {
 	Limit  int    // 50 if not said, 500 at most
 }
 
-// Visible bounds what may be seen: the calls with one of these. Without any it
-// is none; a nil Visible is every call.
-type Visible struct {
-	Extensions, Agents, Queues, Identities []string
-}
-
 // Page is a part of a list, the newest call first.
 type Page struct {
 	Calls []call.Call
@@ -198,16 +192,6 @@ func (c *condition) number(text string) {
 		return
 	}
 	c.and("EXISTS (SELECT 1 FROM numbers n WHERE n.root = c.id AND instr(n.tail, ?) > 0)", backwards(digits))
-}
-
-func (c *condition) visible(v *Visible) {
-	if v == nil {
-		return
-	}
-	c.and(`(EXISTS (SELECT 1 FROM parties p WHERE p.root = c.id AND (p.address IN (SELECT value FROM json_each(?)) OR p.agent IN (SELECT value FROM json_each(?))))
-		OR EXISTS (SELECT 1 FROM stays q WHERE q.root = c.id AND q.queue IN (SELECT value FROM json_each(?)))
-		OR c.identity <> '' AND c.identity IN (SELECT value FROM json_each(?)))`,
-		list(v.Extensions), list(v.Agents), list(v.Queues), list(v.Identities))
 }
 
 // list binds many values as one; "" is none of them, for it stands for what is

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"net/http"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -87,15 +88,7 @@ func (s *server) snapshot(ctx context.Context) (queue.Snapshot, error) {
 
 // desk joins the HTTP side to the server.
 func (s *server) desk() *desk {
-	known := map[string]bool{}
-	for _, a := range s.cfg.Floor.Agents {
-		known[a.ID], known[a.Extension] = true, true
-	}
-	d := &desk{
-		gate: s.gate, loop: s.loop, post: s.loop.Post, ready: s.checks, token: s.cfg.HTTP.Token, reg: s.reg, log: s.log,
-		agents: func(name string) bool { return known[name] },
-		floor:  s.snapshot,
-	}
+	d := &desk{gate: s.gate, loop: s.loop, ready: s.checks, reg: s.reg, log: s.log, mounts: []func(*http.ServeMux) error{s.mountAPI}}
 	if s.public == nil {
 		d.public = s.publicSide()
 	}

@@ -2,16 +2,12 @@ package main
 
 import (
 	"context"
-	"crypto/sha256"
-	"crypto/subtle"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -21,7 +17,6 @@ import (
 	"markaz/apps"
 	"markaz/call"
 	"markaz/operator"
-	"markaz/queue"
 )
 
 // httpConfig says where people and machines look in.
@@ -43,13 +38,10 @@ func (c httpConfig) Validate() error {
 // desk is the HTTP side: health, metrics, and the API.
 type desk struct {
 	loop   *apps.Loop
-	post   func(context.Context, call.Event) bool
 	gate   *gate.Gate
-	agents func(name string) bool // whether there is such an agent
 	ready  func(context.Context) []check
-	floor  func(context.Context) (queue.Snapshot, error)
 	public http.Handler // below /r/ and /crm/; nil: has an address of its own
-	token  operator.Secret
+	mounts []func(*http.ServeMux) error
 	reg    *prometheus.Registry
 	log    *slog.Logger
 }
@@ -61,35 +53,26 @@ type check struct {
 	Degraded bool   `json:"degraded,omitempty"` // calls are served all the same
 }
 
-func (d *desk) handler() http.Handler {
+func (d *desk) handler() (http.Handler, error) {
 	mux := http.NewServeMux()
 	alive := func(w http.ResponseWriter, r *http.Request) { d.alive(w, r) }
 	mux.HandleFunc("GET /livez", alive)
 	mux.HandleFunc("GET /healthz", alive)
 	mux.HandleFunc("GET /readyz", d.readyz)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(d.reg, promhttp.HandlerOpts{Registry: d.reg}))
-	if d.public != nil {
-		mux.Handle("/r/", d.public)
-		mux.Handle("/crm/", d.public)
-	}
-	mux.Handle("GET /v1/calls", d.guarded(d.calls))
-	mux.Handle("GET /v1/floor", d.guarded(d.showFloor))
-	mux.Handle("PUT /v1/agents/{agent}/state", d.guarded(d.agentState))
 	d.gate.Routes(mux)
-	return d.gate.Protect(mux)
-}
-
-// guarded lets only holders of the token in.
-func (d *desk) guarded(h http.HandlerFunc) http.Handler {
-	want := sha256.Sum256([]byte("Bearer " + string(d.token)))
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		have := sha256.Sum256([]byte(r.Header.Get("Authorization")))
-		if d.token == "" || subtle.ConstantTimeCompare(want[:], have[:]) != 1 {
-			problem(w, http.StatusUnauthorized, "E4010", "The API wants the header Authorization: Bearer with the token of http.token.")
-			return
+	for _, mount := range d.mounts {
+		if err := mount(mux); err != nil {
+			return nil, err
 		}
-		h(w, r)
-	})
+	}
+	outer := http.NewServeMux()
+	outer.Handle("/", d.gate.Protect(mux))
+	if d.public != nil { // other sites' pages may show what is there
+		outer.Handle("/r/", d.public)
+		outer.Handle("/crm/", d.public)
+	}
+	return outer, nil
 }
 
 // alive asks the loop for a turn: a frozen loop is a dead server.
@@ -118,70 +101,6 @@ func (d *desk) readyz(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	answer(w, status, map[string]any{"status": word, "checks": checks})
-}
-
-// calls answers with the calls that are going on, oldest first.
-func (d *desk) calls(w http.ResponseWriter, r *http.Request) {
-	var out []json.RawMessage
-	var failed error
-	err := d.loop.View(r.Context(), func(b call.Book) {
-		live := make([]*call.Call, 0, len(b))
-		for _, c := range b {
-			if !c.Over() {
-				live = append(live, c)
-			}
-		}
-		slices.SortFunc(live, func(x, y *call.Call) int { return strings.Compare(x.ID, y.ID) })
-		for _, c := range live {
-			text, err := json.Marshal(c)
-			failed = errors.Join(failed, err)
-			out = append(out, text)
-		}
-	})
-	if err := errors.Join(err, failed); err != nil {
-		d.log.Error("live calls not shown", "err", err)
-		problem(w, http.StatusServiceUnavailable, "E5031", "The calls cannot be read now.")
-		return
-	}
-	answer(w, http.StatusOK, map[string]any{"calls": out})
-}
-
-// showFloor answers with queues and agents as they stand.
-func (d *desk) showFloor(w http.ResponseWriter, r *http.Request) {
-	snap, err := d.floor(r.Context())
-	if err != nil {
-		problem(w, http.StatusServiceUnavailable, "E5031", "The queues cannot be read now.")
-		return
-	}
-	answer(w, http.StatusOK, snap)
-}
-
-// agentState asks for an agent's state: available, ready, paused, offline.
-func (d *desk) agentState(w http.ResponseWriter, r *http.Request) {
-	var ask struct {
-		State  string `json:"state"`
-		Reason string `json:"reason"`
-	}
-	body := json.NewDecoder(http.MaxBytesReader(w, r.Body, 4096))
-	body.DisallowUnknownFields()
-	if err := body.Decode(&ask); err != nil {
-		problem(w, http.StatusBadRequest, "E4000", `The body must be {"state": "available", "reason": ""}.`)
-		return
-	}
-	if !slices.Contains([]string{"available", "ready", "paused", "offline"}, ask.State) {
-		problem(w, http.StatusUnprocessableEntity, "E4220", "The state must be available, ready, paused or offline.")
-		return
-	}
-	agent := r.PathValue("agent")
-	if !d.agents(agent) {
-		problem(w, http.StatusNotFound, "E4040", "There is no such agent in the configuration.")
-		return
-	}
-	if !d.post(r.Context(), call.Event{Kind: call.AgentAsked, Agent: agent, State: ask.State, Reason: call.Clean(ask.Reason, 80)}) {
-		problem(w, http.StatusServiceUnavailable, "E5032", "Markaz is stopping.")
-		return
-	}
-	answer(w, http.StatusAccepted, map[string]string{"agent": agent, "asked": ask.State})
 }
 
 func answer(w http.ResponseWriter, status int, v any) {

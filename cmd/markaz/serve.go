@@ -60,7 +60,13 @@ func (s *server) run(stop context.Context, drain time.Duration) error {
 	work.Go(func() error { s.watchdog(ctx); return nil })
 	if s.web != nil {
 		work.Go(func() error { return s.gate.Run(ctx) })
-		work.Go(func() error { return serveHTTP(ctx, s.web, s.desk().handler()) })
+		work.Go(func() error {
+			h, err := s.desk().handler()
+			if err != nil {
+				return err
+			}
+			return serveHTTP(ctx, s.web, h)
+		})
 	}
 	if s.public != nil {
 		work.Go(func() error { return serveHTTP(ctx, s.public, s.publicSide()) })

@@ -22,6 +22,9 @@ func (a *API) declareBoard() {
 		OperationID: "board", Method: http.MethodGet, Path: "/v1/board", Summary: "Extensions, queues, lines and calls as they stand",
 		Responses: map[string]*huma.Response{"200": anything},
 	}, func(ctx context.Context, v *visit, _ *in) (*out, error) {
+		if a.dep.Board == nil {
+			return nil, errNoBoard()
+		}
 		text, err := a.dep.Board.Snapshot(ctx, v.user)
 		return &out{text}, err
 	})
@@ -39,6 +42,9 @@ func (a *API) declareBoard() {
 			"What comes of requests is in the rows of `notice`, for the one who asked, with the id of the request as `ref`.",
 		Responses: map[string]*huma.Response{"200": {Description: "A stream that does not end", Content: map[string]*huma.MediaType{"text/event-stream": {}}}},
 	}, func(_ context.Context, v *visit, _ *streamIn) (*stream, error) {
+		if a.dep.Board == nil {
+			return nil, errNoBoard()
+		}
 		return &stream{func(huma.Context) {
 			a.dep.Board.Stream(v.w, v.r, func() (*access.User, bool) {
 				u, err := a.dep.Gate.Authenticate(v.r)
@@ -46,4 +52,8 @@ func (a *API) declareBoard() {
 			})
 		}}, nil
 	})
+}
+
+func errNoBoard() error {
+	return fail(http.StatusServiceUnavailable, "E5036", "The board is switched off.")
 }
