@@ -194,8 +194,9 @@ func (b crmBench) everywhere(t *testing.T, check func(t *testing.T, s standIn, n
 				defer s.srv.Close()
 				s.script.Next(f...)
 				b.deliver(t, s, c, want.events, restart)
+				taken := s.script.Taken()
 				check(t, s, how, want)
-				return s.script.Taken()
+				return taken
 			}
 			n := run("undisturbed", false)
 			run("restarts", true)
