@@ -169,7 +169,7 @@ func realConn(t *testing.T, address string, change func(*Odoo)) *odooConn {
 
 // realBench puts the faults between us and the real server.
 func realBench(target *url.URL, fresh func()) crmBench {
-	return crmBench{start: func(*clock) standIn {
+	return crmBench{brief: true, start: func(*clock) standIn {
 		fresh()
 		script := &fault.Script{}
 		srv := httptest.NewServer(fault.Wrap(httputil.NewSingleHostReverseProxy(target), script))
