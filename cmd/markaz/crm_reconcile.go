@@ -25,9 +25,9 @@ type crmReconcileCmd struct {
 	JSON  bool   `name:"json" help:"One JSON object per line."`
 }
 
-// settled is how long a call must be over to be compared: its recording takes
+// rested is how long a call must be over to be compared: its recording takes
 // a while.
-const settled = 10 * time.Minute
+const rested = 10 * time.Minute
 
 // Run compares and perhaps fills. A CRM that is not as it should be gives exit
 // code 1.
@@ -91,11 +91,11 @@ func (c crmReconcileCmd) period(now time.Time) (from, to time.Time, err error) {
 			return from, to, exit(exitConfig, "--%s: want a date such as 2026-03-21 or 2026-03-21T08:30, have %q", f.name, f.text)
 		}
 	}
-	if to.After(now.Add(-settled)) {
-		to = now.Add(-settled)
+	if to.After(now.Add(-rested)) {
+		to = now.Add(-rested)
 	}
 	if !from.Before(to) {
-		return from, to, exit(exitConfig, "--from must lie before --to, and calls must be over for %v", settled)
+		return from, to, exit(exitConfig, "--from must lie before --to, and calls must be over for %v", rested)
 	}
 	return from, to, nil
 }
