@@ -66,9 +66,8 @@ func (s *Switch) play(ctx context.Context, a call.Play) error {
 	if err != nil {
 		return err
 	}
-	if err := s.cover(ctx, a); err != nil && !ari.Gone(err) {
-		s.log.Warn("lease not made longer for a prompt", "leg", a.Leg, "err", err)
-	}
+	s.cover(a)
+	s.flush(ctx, a.Leg) // as long as that can be done
 	p := &playing{barge: a.Barge, lang: a.Lang, media: media, since: s.now(), posting: true}
 	if !s.legs.with(a.Leg, func(l *leg) { l.plays[a.ID] = p }) {
 		return errors.New("the leg is gone")

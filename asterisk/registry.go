@@ -45,12 +45,12 @@ type leg struct {
 	early   []ari.Event   // what happened while it was arriving
 
 	answered  bool
-	bridge    string    // the bridge it is in, as told by LegJoined
-	place     string    // the bridge that we put it into: ahead of the events
-	moving    bool      // into place; its event has not come yet
-	leaseEnds time.Time // zero while the dead-man's switch is off
-	liftLater bool      // when nothing plays any more
-	state     *string   // to be remembered then
+	bridge    string     // the bridge it is in, as told by LegJoined
+	place     string     // the bridge that we put it into: ahead of the events
+	moving    bool       // into place; its event has not come yet
+	leaseEnds time.Time  // zero while the dead-man's switch is off
+	unset     []variable // of the channel, to be set
+	setting   bool       // soon
 	plays     map[string]*playing
 	ending    ending
 }
