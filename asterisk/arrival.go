@@ -48,7 +48,7 @@ func ownMedia(channel string) bool {
 // enter puts a known leg in Stasis. A leg that we called is answered by that;
 // one that comes from FastAGI was told there.
 func (s *Switch) enter(id string, at time.Time, up bool) {
-	made := false
+	made, lifts := false, false
 	s.legs.with(id, func(l *leg) {
 		if l.stage == present || l.stage == arriving {
 			return // told twice: by reconciling and by the event that waited meanwhile
@@ -58,8 +58,12 @@ func (s *Switch) enter(id string, at time.Time, up bool) {
 		if made = l.made; !made {
 			l.answered = up
 		}
+		lifts = made && !l.leaseEnds.IsZero()
 	})
 	if made {
+		if lifts {
+			s.setLease(id, false)
+		}
 		s.answered(id, at)
 	}
 }

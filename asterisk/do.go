@@ -147,10 +147,8 @@ func (s *Switch) handover(a call.Handover) {
 // join a bridge, or to set a variable, it lets us wait until the sound is over
 // (Asterisk 22 and 16).
 func (s *Switch) hush(ctx context.Context, id string) {
-	for _, p := range s.legs.plays() {
-		if p.leg == id {
-			s.stopPlay(ctx, id, p.play)
-		}
+	for _, play := range s.legs.playsOf(id) {
+		s.stopPlay(ctx, id, play)
 	}
 }
 
@@ -201,7 +199,12 @@ func (s *Switch) hangup(ctx context.Context, a call.Hangup) error {
 		err := s.ari.Hangup(ctx, a.Leg, cause)
 		switch {
 		case ari.Gone(err):
-			s.finish(a.Leg, s.now()) // nothing to do if its end has been told
+			select { // what led to its end may still be on the way
+			case <-gone:
+			case <-time.After(hangupProof):
+			case <-ctx.Done():
+			}
+			s.finish(a.Leg, s.now())
 			return nil
 		case err == nil:
 			pause = hangupProof

@@ -231,6 +231,20 @@ type openPlay struct {
 	last      int
 }
 
+// playsOf lists the Plays under way on a leg.
+func (r *registry) playsOf(id string) (open []string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if l := r.legs[id]; l != nil {
+		for play, p := range l.plays {
+			if !p.posting {
+				open = append(open, play)
+			}
+		}
+	}
+	return open
+}
+
 // plays lists the Plays under way.
 func (r *registry) plays() (open []openPlay) {
 	r.mu.Lock()
