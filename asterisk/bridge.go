@@ -47,7 +47,7 @@ func (s *Switch) bridge(a call.Bridge) {
 			}
 		}
 		if err == nil && ctx.Err() == nil {
-			s.join(ctx, a.ID, legs, failed)
+			s.joinAll(ctx, a.ID, legs, failed)
 			return nil
 		}
 		for _, id := range legs {
@@ -86,8 +86,20 @@ func (s *Switch) readyToJoin(ctx context.Context, bridge, id string) string {
 	return id
 }
 
-// join puts legs into a bridge; where that is refused for all, each by itself.
-func (s *Switch) join(ctx context.Context, bridge string, legs []string, failed map[string]error) {
+// join puts one leg into a bridge, unless it is there.
+func (s *Switch) join(ctx context.Context, bridge, id string) error {
+	if s.readyToJoin(ctx, bridge, id) == "" {
+		return nil
+	}
+	err := s.joinOne(ctx, bridge, id)
+	if err != nil {
+		s.notIn(id)
+	}
+	return err
+}
+
+// joinAll puts legs into a bridge; where that is refused for all, each by itself.
+func (s *Switch) joinAll(ctx context.Context, bridge string, legs []string, failed map[string]error) {
 	if len(legs) > 1 && s.ari.AddChannel(ctx, bridge, legs...) == nil {
 		return
 	}
