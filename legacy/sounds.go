@@ -3,6 +3,7 @@ package legacy
 import (
 	"encoding/json"
 	"fmt"
+	"io/fs"
 	"time"
 
 	"markaz/call"
@@ -39,7 +40,6 @@ type SoundStatus struct {
 }
 
 const (
-	soundWait   = 3 * time.Minute // for the records of a call to be printed after its end
 	soundOld    = 15 * time.Minute
 	soundListed = 20
 )
@@ -125,8 +125,8 @@ func (n *sounds) take(s *source, entry journal.Entry) []call.Event {
 	if known, err := n.e.store.HasSound(s.cfg.Key, sound.File); known || err != nil {
 		return nil // found once more after a crash
 	}
-	n.e.store.AddSound(s.cfg.Key, sound.File)
-	wait := soundWait
+	n.e.store.AddSound(s.cfg.Key, sound.File, sound.ID())
+	wait := s.cfg.Telsa.Wait
 	if old := entry.At.Sub(sound.End); old > soundOld {
 		wait = 0
 	} else if !s.cfg.Telsa.NoHangUp {
@@ -199,6 +199,29 @@ func (n *sounds) stopped(at time.Time, sound telsa.Sound, callID string) call.Ev
 	return call.Event{
 		V: call.Schema, ID: ident.Call(n.s.cfg.Key, "sound/"+sound.ID(), sound.End), Kind: call.RecordingStopped,
 		Source: n.s.cfg.Key, Call: callID, At: sound.End, SeenAt: at.UTC(), Live: at.Sub(sound.End) < soundOld,
-		Recording: sound.ID(), File: sound.File, DurationMS: sound.MS, Size: sound.Size, SHA256: sound.SHA256,
+		Recording: recordingID(callID, n.s.cfg.Key, sound), File: sound.File, DurationMS: sound.MS, Size: sound.Size, SHA256: sound.SHA256,
 	}
+}
+
+// recordingID is what a recording is called in events: the call, the source
+// and the file, with hyphens. Who fetches it learns from it whom to ask.
+func recordingID(callID, key string, sound telsa.Sound) string {
+	return callID + "-" + key + "-" + sound.ID()
+}
+
+// Recording opens a recorder's file by the last part of the recording's id.
+// The error wraps fs.ErrNotExist where there is none, or none any more.
+func (e *Engine) Recording(key, id string) (*telsa.Stream, error) {
+	s := e.sources[key]
+	if s == nil || s.sounds == nil {
+		return nil, fmt.Errorf("open recording: there is no recorder %q: %w", key, fs.ErrNotExist)
+	}
+	file, err := e.store.SoundFile(key, id)
+	if err != nil {
+		return nil, err
+	}
+	if file == "" {
+		return nil, fmt.Errorf("open recording %s: %w", id, fs.ErrNotExist)
+	}
+	return telsa.Open(s.cfg.Telsa.Dir, file)
 }

@@ -174,7 +174,7 @@ func (k *Keeper) Handle(ctx context.Context, e call.Event) error {
 	case k.dep.Now().Sub(e.At) < settle:
 		return err // it may still come
 	}
-	k.failed(e.Call, e.Recording, err)
+	k.failed(n, e.Recording, err)
 	return nil
 }
 
@@ -245,7 +245,7 @@ func (k *Keeper) finish(ctx context.Context, n *note, id string) error {
 	})
 	switch {
 	case err == nil:
-		k.available(n.call.ID, name, t, s)
+		k.available(n, name, t, s)
 		return nil
 	case errors.Is(fetching, fs.ErrNotExist) && k.archive.has(id, k.begun(n, t)):
 		return nil // brought in before, and deleted there
@@ -285,7 +285,7 @@ func (k *Keeper) end(id string) {
 }
 
 // available reports a file that is safe, and whether it is all there is.
-func (k *Keeper) available(callID, name string, t *tape, s stored) {
+func (k *Keeper) available(n *note, name string, t *tape, s stored) {
 	d := s.wav.duration()
 	state, reason := t.judge(d, s.wav.torn, k.cfg.Tolerance)
 	k.count(func(st *Stats) {
@@ -297,14 +297,14 @@ func (k *Keeper) available(callID, name string, t *tape, s stored) {
 		}
 	})
 	k.report(call.Event{
-		Kind: call.RecordingAvailable, Call: callID, Recording: t.id, File: name, DurationMS: d.Milliseconds(),
+		Kind: call.RecordingAvailable, Source: n.call.Source, Call: n.call.ID, Recording: t.id, File: name, DurationMS: d.Milliseconds(),
 		Size: s.size, SHA256: s.sha256, State: state, Reason: reason,
 	})
 }
 
-func (k *Keeper) failed(callID, id string, why error) {
+func (k *Keeper) failed(n *note, id string, why error) {
 	k.count(func(st *Stats) { st.Failed++ })
-	k.report(call.Event{Kind: call.RecordingFailed, Call: callID, Recording: id, Reason: why.Error()})
+	k.report(call.Event{Kind: call.RecordingFailed, Source: n.call.Source, Call: n.call.ID, Recording: id, Reason: why.Error()})
 }
 
 // report has a fact about a recording recorded, under an id that is the same

@@ -151,7 +151,7 @@ func (k *Keeper) found(ctx context.Context, callID, id string) error {
 	}
 	err = k.finish(ctx, n, id)
 	if errors.Is(err, errHopeless) {
-		k.failed(callID, id, err)
+		k.failed(n, id, err)
 		return nil
 	}
 	return err

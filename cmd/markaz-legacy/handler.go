@@ -4,10 +4,13 @@ import (
 	"context"
 	"crypto/subtle"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
 	"os"
+	"strconv"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -27,6 +30,7 @@ func (s *sidecar) handler(ctx context.Context) http.Handler {
 	mux.HandleFunc("GET /sources", func(w http.ResponseWriter, _ *http.Request) { answer(w, s.engine.Status()) })
 	mux.HandleFunc("GET /sources/{key}/raw", func(w http.ResponseWriter, r *http.Request) { s.raw(ctx, w, r) })
 	mux.HandleFunc("POST /sources/{key}/import", s.imports)
+	mux.HandleFunc("GET /sources/{key}/recordings/{id}", s.recording)
 	return s.guarded(mux)
 }
 
@@ -99,6 +103,25 @@ func (s *sidecar) raw(ctx context.Context, w http.ResponseWriter, r *http.Reques
 		case <-ctx.Done():
 			return
 		}
+	}
+}
+
+// recording sends a recorder's file as WAV.
+func (s *sidecar) recording(w http.ResponseWriter, r *http.Request) {
+	f, err := s.engine.Recording(r.PathValue("key"), r.PathValue("id"))
+	if errors.Is(err, fs.ErrNotExist) {
+		http.NotFound(w, r)
+		return
+	}
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	defer f.Close()
+	w.Header().Set("Content-Type", "audio/wav")
+	w.Header().Set("Content-Length", strconv.FormatInt(f.Size, 10))
+	if _, err := io.Copy(w, f); err != nil {
+		s.logger.Warn("recording was not sent whole", "recording", r.PathValue("id"), "error", err)
 	}
 }
 

@@ -2,10 +2,14 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"net"
+	"net/http"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -53,19 +57,24 @@ func TestSourceIsTested(t *testing.T) {
 	}
 	defer device.Close()
 	web := freeAddress(t)
+	recorder := t.TempDir()
 	tcp := func(key, user, address string) string {
+		if key == "good" {
+			user += fmt.Sprintf("}, telsa: {dir: %q", recorder)
+		}
 		order := "DD/MM/YY"
 		if key == "turned" {
 			order = "MM/DD/YY"
 		}
-		return source("key: "+key, "model: KX-NS500", "date: "+order, fmt.Sprintf("connection: {type: tcp, address: %q%s}", address, user))
+		return source("key: "+key, "model: KX-NS500", "date: "+order, strings.Replace(fmt.Sprintf("connection: {type: tcp, address: %q%s}", address, user), ", telsa", "\n    telsa", 1))
 	}
 	s := newStage(t, web, tcp("good", ", login: {user: SMDR, password: PCCSMDR}", address)+
 		tcp("wrong", ", login: {user: SMDR, password: guess}", strict)+
 		tcp("away", "", freeAddress(t))+tcp("silent", "", silent)+tcp("turned", "", turned)+
 		source("key: lines", "profile: segal", fmt.Sprintf("connection: {type: serial, serial: {port: %q}}", port))+
 		source("key: gone", "profile: segal", `connection: {type: serial, serial: {port: /dev/nothing}}`))
-	for _, l := range testbed.Outgoing(time.Date(time.Now().Year()-1, 1, 23, 9, 0, 0, 0, time.Local), "204", 3, "09121112233", time.Minute) {
+	called := time.Date(time.Now().Year()-1, 1, 23, 9, 0, 0, 0, time.Local)
+	for _, l := range testbed.Outgoing(called, "204", 3, "09121112233", time.Minute) {
 		pbx.Print(l.Text)
 		other.Print(l.Text)
 	}
@@ -80,9 +89,12 @@ func TestSourceIsTested(t *testing.T) {
 	go garbage(device)
 	s.wants(exitOK, []string{"the eighth bit", "parity: even"}, "test", "lines", "--for", "2s")
 
+	leave(t, filepath.Join(recorder, "Archive", "03", "a.gsm"), called.Add(time.Minute))
 	s.start()
 	s.until(30*time.Second, "the call that came during the test", func(e call.Event) bool { return e.Kind == call.CallEnded && e.Source == "good" })
 	s.answers(web)
+	stopped := s.until(30*time.Second, "the recording", func(e call.Event) bool { return e.Kind == call.RecordingStopped })
+	fetched(t, web, stopped)
 	s.wants(exitOK, []string{"The sidecar at work", "connected: true"}, "test", "good")
 	s.stop()
 }
@@ -101,6 +113,42 @@ func garbage(device *os.File) {
 	}
 	time.Sleep(500 * time.Millisecond)
 	_, _ = device.Write(text) // the test sees whether it came
+}
+
+// leave leaves a recorder's file, 50 s of GSM, as if written at a time.
+func leave(t *testing.T, path string, at time.Time) {
+	t.Helper()
+	sound := bytes.Repeat(append([]byte{0xd0}, make([]byte, 32)...), 2500)
+	if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, sound, 0o644), os.Chtimes(path, at, at)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// fetched fetches a recording as Markaz does: with the token, as WAV.
+func fetched(t *testing.T, web string, e call.Event) {
+	t.Helper()
+	parts := strings.SplitN(e.Recording, "-", 3)
+	for _, c := range []struct {
+		token, id string
+		code      int
+	}{{"", parts[2], 401}, {"guess", parts[2], 401}, {token, "t0123456789abcdef", 404}, {token, parts[2], 200}} {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+web+"/sources/"+parts[1]+"/recordings/"+c.id, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c.token != "" {
+			req.Header.Set("Authorization", "Bearer "+c.token)
+		}
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		if err != nil || resp.StatusCode != c.code || c.code == 200 && (string(b[:4]) != "RIFF" || len(b) != 48+1250*65) {
+			t.Errorf("token %q, %s: %s, %d bytes, %v", c.token, c.id, resp.Status, len(b), err)
+		}
+	}
 }
 
 func freeAddress(t *testing.T) string {

@@ -43,14 +43,20 @@ type stage struct {
 	log     *os.File
 }
 
+// token is what the stage's sidecar asks for.
+const token = "stage-token"
+
 // newStage writes the configuration; sources are in YAML, listen may be "".
 func newStage(t *testing.T, listen, sources string) *stage {
 	t.Helper()
 	s := &stage{t: t, dir: t.TempDir(), redis: redisbed.StartT(t, redisbed.Options{})}
 	s.config = filepath.Join(s.dir, "legacy.yaml")
-	text := fmt.Sprintf("dir: %s\nlisten: %q\nstream: {redis: {addr: %q}}\nsources:\n%s", s.dir, listen, s.redis.Addr(), sources)
-	if err := os.WriteFile(s.config, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
+	secret := filepath.Join(s.dir, "token")
+	text := fmt.Sprintf("dir: %s\nlisten: %q\ntoken_file: %s\nstream: {redis: {addr: %q}}\nsources:\n%s", s.dir, listen, secret, s.redis.Addr(), sources)
+	for path, text := range map[string]string{s.config: text, secret: token + "\n"} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
 	log, err := os.Create(filepath.Join(s.dir, "sidecar.log"))
 	if err != nil {
@@ -138,7 +144,7 @@ func (s *stage) client() *stream.Client {
 }
 
 // until waits for an event in the stream, whatever happens to Redis meanwhile.
-func (s *stage) until(within time.Duration, what string, is func(call.Event) bool) {
+func (s *stage) until(within time.Duration, what string, is func(call.Event) bool) (found call.Event) {
 	s.t.Helper()
 	ctx, cancel := context.WithTimeout(s.t.Context(), within)
 	defer cancel()
@@ -147,13 +153,14 @@ func (s *stage) until(within time.Duration, what string, is func(call.Event) boo
 	for {
 		err := stream.NewReader(client).Tail(ctx, "0-0", func(e stream.Entry) error {
 			if is(e.Event) {
+				found = e.Event
 				return io.EOF
 			}
 			return nil
 		})
 		switch {
 		case err == io.EOF:
-			return
+			return found
 		case ctx.Err() != nil:
 			s.t.Fatalf("waited %v in vain for %s", within, what)
 		}

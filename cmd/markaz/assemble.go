@@ -226,6 +226,9 @@ func (r recordings) Fetch(ctx context.Context, id string, w io.Writer) error {
 	if observedRecording(id) {
 		return r.s.fetchObserved(ctx, id, w)
 	}
+	if key, file, ok := sidecarID(id); ok {
+		return r.s.cfg.Sidecars.fetch(ctx, key, file, w)
+	}
 	_, err := r.s.sw.FetchRecording(ctx, id, w)
 	if ari.Gone(err) {
 		return fmt.Errorf("%w: %w", fs.ErrNotExist, err)
@@ -237,6 +240,9 @@ func (r recordings) Fetch(ctx context.Context, id string, w io.Writer) error {
 func (r recordings) Delete(ctx context.Context, id string) error {
 	if observedRecording(id) {
 		return nil
+	}
+	if _, _, ok := sidecarID(id); ok {
+		return nil // a recorder's files are its own
 	}
 	return r.s.sw.DeleteRecording(ctx, id)
 }

@@ -42,6 +42,7 @@ type config struct {
 	Inbound  inbound.Config     `yaml:"inbound"`
 	Floor    queue.Config       `yaml:",inline"` // queues, agents
 	Prompts  prompt.Config      `yaml:"prompts"`
+	Sidecars sidecars           `yaml:"sidecars"`
 	Recorder recorder.Config    `yaml:"recorder"`
 	CRM      crm.Config         `yaml:"crm"`
 	Public   publicConfig       `yaml:"public"`
@@ -111,7 +112,7 @@ func read(path string) (*config, *ast.File, error) {
 		return nil, nil, exit(exitConfig, "%w", err)
 	}
 	cfg.complete()
-	if err := errors.Join(cfg.reveal(), cfg.revealAccess(), cfg.validate()); err != nil {
+	if err := errors.Join(cfg.reveal(), cfg.Sidecars.reveal(), cfg.revealAccess(), cfg.validate()); err != nil {
 		return nil, nil, operator.FaultsOf(path, tree, err)
 	}
 	return cfg, tree, nil
@@ -187,6 +188,7 @@ func (c *config) validate() error {
 	part("", c.Floor.Validate())
 	part("prompts", c.Prompts.Validate())
 	part("recorder", c.Recorder.Validate())
+	part("", c.Sidecars.Validate())
 	part("crm", c.CRM.Validate())
 	part("public", c.Public.Validate())
 	for i, sink := range c.CRM {

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
@@ -37,6 +38,10 @@ type Store struct {
 	pending map[string]*Seen
 	spans   []span
 	sounds  []sound
+
+	mu       sync.Mutex
+	latest   [256]sound // the latest that were added, committed or not
+	latestAt int
 }
 
 // Open opens or makes the file, and fails with [ErrInUse] at once when another

@@ -135,7 +135,7 @@ func TestOverlapping(t *testing.T) {
 
 func TestSounds(t *testing.T) {
 	s := open(t, filepath.Join(t.TempDir(), "state.db"))
-	s.AddSound("old", "a.wav")
+	s.AddSound("old", "a.wav", "t1")
 	if err := s.Commit(s.Take(1, time.Now(), nil)); err != nil {
 		t.Fatal(err)
 	}

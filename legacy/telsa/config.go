@@ -24,6 +24,7 @@ type Config struct {
 	Zone     string        `yaml:"zone"`     // of those times; the source's if empty
 	Stable   time.Duration `yaml:"stable"`
 	Every    time.Duration `yaml:"every"` // how often the folder is looked at
+	Wait     time.Duration `yaml:"wait"`  // for the records of a call to be printed after its end
 	// Lines tells for lines of the recorder which lines of the exchange they
 	// are, where the order differs.
 	Lines map[string]string `yaml:"lines"`
@@ -39,6 +40,7 @@ func (c *Config) SetDefaults() {
 	def(&c.Calendar, "gregorian")
 	def(&c.Stable, 10*time.Second)
 	def(&c.Every, 2*time.Second)
+	def(&c.Wait, 3*time.Minute)
 }
 
 func def[T comparable](field *T, value T) {
@@ -66,6 +68,9 @@ func (c Config) Validate() error {
 	}
 	if c.Stable < time.Second || c.Every < 100*time.Millisecond {
 		fault("stable, every: want at least 1s and 100ms")
+	}
+	if c.Wait < time.Second || c.Wait > time.Hour {
+		fault("wait: %v is not between 1s and 1h", c.Wait)
 	}
 	re, err := regexp.Compile(c.Pattern)
 	if err != nil {

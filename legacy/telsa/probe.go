@@ -11,7 +11,7 @@ import (
 var errSound = errors.New("is no sound file of a known kind")
 
 // Probe tells by its header what a file of a size holds and how long it is:
-// wav-pcm, wav-alaw, wav-ulaw, wav-ms-adpcm, wav-ima-adpcm, wav-gsm, gsm, mp3.
+// wav-pcm, wav-alaw, wav-ulaw, wav-ms-adpcm, wav-ima-adpcm, wav-gsm, wav-mp3, gsm, mp3.
 // A length in the header that was never filled in is counted from the size.
 func Probe(f io.ReaderAt, size int64) (format string, length time.Duration, err error) {
 	head := make([]byte, min(size, 64))
@@ -32,7 +32,7 @@ func Probe(f io.ReaderAt, size int64) (format string, length time.Duration, err 
 // Format tags of RIFF WAVE (Microsoft, mmreg.h).
 func waveFormats() map[uint16]string {
 	return map[uint16]string{
-		1: "wav-pcm", 2: "wav-ms-adpcm", 6: "wav-alaw", 7: "wav-ulaw", 0x11: "wav-ima-adpcm", 0x31: "wav-gsm",
+		1: "wav-pcm", 2: "wav-ms-adpcm", 6: "wav-alaw", 7: "wav-ulaw", 0x11: "wav-ima-adpcm", 0x31: "wav-gsm", 0x55: "wav-mp3",
 	}
 }
 

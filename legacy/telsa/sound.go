@@ -28,11 +28,11 @@ type Sound struct {
 	SHA256 string    `json:"sha256"`
 }
 
-// ID is what the recording is called in events: it follows from the file, so
-// that a file that is found again is known.
+// ID is what the file is called: it follows from path and content, so that a
+// file that is found again is known.
 func (s Sound) ID() string {
 	sum := sha256.Sum256([]byte(s.File + "\x00" + s.SHA256))
-	return "telsa-" + hex.EncodeToString(sum[:8])
+	return "t" + hex.EncodeToString(sum[:8])
 }
 
 // reader reads what path and content of files say.

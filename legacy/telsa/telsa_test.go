@@ -3,6 +3,8 @@ package telsa
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
+	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -115,5 +117,66 @@ func TestWatcherTakesFinishedFilesOnce(t *testing.T) {
 	look(1)
 	if st := w.Stats(); st.Gone != 1 || st.Found != 1 {
 		t.Errorf("%+v", st)
+	}
+}
+
+// Every kind of file is handed out as a WAV file as long as it was.
+func TestEveryKindBecomesWAV(t *testing.T) {
+	dir := t.TempDir()
+	gsm := bytes.Repeat(append([]byte{0xd1}, make([]byte, 32)...), 50)
+	mp3 := bytes.Repeat(append([]byte{0xff, 0xfb, 0x90, 0x00}, make([]byte, 413)...), 38)
+	for name, c := range map[string]struct {
+		data   []byte
+		format string
+		length time.Duration
+	}{
+		"a.wav": {wave(1, 16000, 32000, true), "wav-pcm", 2 * time.Second},
+		"b.dat": {gsm, "wav-gsm", time.Second},
+		"c.mp3": {mp3, "wav-mp3", 992 * time.Millisecond},
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), c.data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		s, err := Open(dir, name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := io.ReadAll(s)
+		if err := errors.Join(err, s.Close()); err != nil || int64(len(got)) != s.Size {
+			t.Errorf("%s: %d bytes of %d, %v", name, len(got), s.Size, err)
+		}
+		format, length, err := Probe(bytes.NewReader(got), int64(len(got)))
+		if err != nil || format != c.format || (length-c.length).Abs() > 10*time.Millisecond {
+			t.Errorf("%s became %s of %v, %v; want %s of %v", name, format, length, err, c.format, c.length)
+		}
+	}
+	if err := os.Symlink("/etc/passwd", filepath.Join(dir, "out.wav")); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"../" + filepath.Base(dir) + "/a.wav", "out.wav", "/etc/passwd", "none.wav"} {
+		if s, err := Open(dir, name); err == nil {
+			s.Close()
+			t.Errorf("%s was opened", name)
+		}
+	}
+}
+
+// The bits of a frame are where the two packings have them.
+func TestGSMFramesArePacked(t *testing.T) {
+	var pair [66]byte
+	pair[0], pair[33] = 0xd0|0b1010, 0xd0 // the first parameter, six bits, is 101011
+	pair[1] = 0b11_000000
+	out := packPair(pair)
+	if out[0] != 0b101011 {
+		t.Errorf("first byte %b", out[0])
+	}
+	for _, b := range out[1:] {
+		if b != 0 {
+			t.Errorf("other bits are set: %x", out)
+		}
+	}
+	pair = [66]byte{33: 0xd8}                   // the highest bit of the second frame's first parameter
+	if out := packPair(pair); out[33] != 1<<1 { // bit 260+5
+		t.Errorf("second frame: %x", out)
 	}
 }
