@@ -9,7 +9,10 @@ import (
 // An event of another call, a repeat (a sequence number already seen), a
 // transient one, and anything but CallAmended and CallMerged after the end
 // change nothing.
-func (c *Call) Apply(e Event) bool {
+func (c *Call) Apply(e Event) bool { return c.apply(&e) }
+
+// apply must not keep the event: what it keeps, it copies.
+func (c *Call) apply(e *Event) bool {
 	if e.Call != c.ID || e.Kind.Transient() || e.Seq != 0 && e.Seq <= c.Seq {
 		return false
 	}
@@ -33,7 +36,7 @@ func (c *Call) Apply(e Event) bool {
 	return true
 }
 
-func (c *Call) applyCall(e Event) {
+func (c *Call) applyCall(e *Event) {
 	switch e.Kind {
 	case CallStarted:
 		c.State, c.Started = StateRouting, e.At
@@ -47,7 +50,7 @@ func (c *Call) applyCall(e Event) {
 		c.Unknown = c.Identity == "" && c.Known == ""
 	case CallAnswered:
 		if c.Answered == nil {
-			c.Answered = &e.At
+			c.Answered = moment(e.At)
 			c.Reached, c.Agent = e.Address, e.Agent
 		}
 		c.State = StateTalking
@@ -72,7 +75,7 @@ func (c *Call) applyCall(e Event) {
 	}
 }
 
-func (c *Call) setParties(e Event) {
+func (c *Call) setParties(e *Event) {
 	set(&c.From, e.From)
 	set(&c.FromName, e.FromName)
 	set(&c.FromE164, e.FromE164)
@@ -81,12 +84,12 @@ func (c *Call) setParties(e Event) {
 }
 
 // end closes whatever is open, then the call.
-func (c *Call) end(e Event) {
+func (c *Call) end(e *Event) {
 	for i := range c.Legs {
 		l := &c.Legs[i]
 		l.stopTalk(e.At)
 		if l.Ended == nil {
-			l.Ended = &e.At
+			l.Ended = moment(e.At)
 		}
 		if l.Result == "" {
 			l.Result = Lost
@@ -109,12 +112,12 @@ func (c *Call) end(e Event) {
 	if c.Disposition == "" {
 		c.Disposition = c.Decide()
 	}
-	c.State, c.Ended = StateEnded, &e.At
+	c.State, c.Ended = StateEnded, moment(e.At)
 	c.By, c.Cause, c.SIP, c.Phrase, c.Reason = e.By, e.Cause, e.SIP, e.Text, e.Reason
 }
 
 // talk is what the source states, else the talk of all persons together.
-func (c *Call) talk(e Event) int64 {
+func (c *Call) talk(e *Event) int64 {
 	if e.TalkMS != 0 {
 		return e.TalkMS
 	}
@@ -128,7 +131,7 @@ func (c *Call) talk(e Event) int64 {
 }
 
 // amend corrects what the event carries and leaves the rest.
-func (c *Call) amend(e Event) {
+func (c *Call) amend(e *Event) {
 	c.setParties(e)
 	set(&c.Direction, e.Direction)
 	set(&c.Disposition, e.Disposition)
@@ -155,7 +158,7 @@ func (c *Call) amend(e Event) {
 
 // lateLeg adds or corrects a leg that was learnt of after the call's end, as a
 // PBX that prints records tells of a transfer.
-func (c *Call) lateLeg(e Event) {
+func (c *Call) lateLeg(e *Event) {
 	ring, talk := time.Duration(e.RingMS)*time.Millisecond, time.Duration(e.DurationMS)*time.Millisecond
 	l := c.Leg(e.Leg)
 	if l == nil {
@@ -169,7 +172,7 @@ func (c *Call) lateLeg(e Event) {
 	set(&l.Result, e.Result)
 	set(&l.RingMS, e.RingMS)
 	set(&l.TalkMS, e.DurationMS)
-	l.Ended = &e.At
+	l.Ended = moment(e.At)
 	if answered := e.At.Add(-talk); talk > 0 && l.Answered == nil {
 		l.Answered = &answered
 	}
@@ -177,11 +180,11 @@ func (c *Call) lateLeg(e Event) {
 		c.Answered, c.Reached, c.Agent = l.Answered, l.Address, l.Agent
 	}
 	if c.Ended != nil && c.Ended.Before(e.At) {
-		c.Ended = &e.At
+		c.Ended = moment(e.At)
 	}
 }
 
-func (c *Call) applyLeg(e Event) {
+func (c *Call) applyLeg(e *Event) {
 	switch e.Kind {
 	case CallStarted, LegRinging, LegAnswered, LegJoined, LegLeft, LegEnded:
 	default:
@@ -198,12 +201,12 @@ func (c *Call) applyLeg(e Event) {
 		}
 	case LegAnswered:
 		if l.Answered == nil {
-			l.Answered = &e.At
+			l.Answered = moment(e.At)
 			l.RingMS = e.At.Sub(l.Started).Milliseconds()
 		}
 	case LegJoined:
 		l.stopTalk(e.At)
-		l.Talking = &e.At
+		l.Talking = moment(e.At)
 	case LegLeft:
 		l.stopTalk(e.At)
 	case LegEnded:
@@ -211,12 +214,12 @@ func (c *Call) applyLeg(e Event) {
 	}
 }
 
-func (l *Leg) finish(e Event) {
+func (l *Leg) finish(e *Event) {
 	if l.Ended != nil {
 		return
 	}
 	l.stopTalk(e.At)
-	l.Ended = &e.At
+	l.Ended = moment(e.At)
 	l.Result, l.By, l.Cause, l.SIP, l.Phrase = e.Result, e.By, e.Cause, e.SIP, e.Text
 	set(&l.TalkMS, e.TalkMS)
 	set(&l.RingMS, e.RingMS)
@@ -237,7 +240,7 @@ func (l *Leg) untold() Result {
 }
 
 // leg finds the event's leg or adds it, and fills in what is newly known.
-func (c *Call) leg(e Event) *Leg {
+func (c *Call) leg(e *Event) *Leg {
 	l := c.Leg(e.Leg)
 	if l == nil {
 		c.Legs = append(c.Legs, Leg{ID: e.Leg, Started: e.At})
@@ -256,7 +259,7 @@ func (c *Call) leg(e Event) *Leg {
 	return l
 }
 
-func (c *Call) applyStay(e Event) {
+func (c *Call) applyStay(e *Event) {
 	switch e.Kind {
 	case IVREntered:
 		c.Menus = append(c.Menus, MenuStay{Menu: e.Menu, Closed: e.Reason == "closed", Entered: e.At})
@@ -282,7 +285,7 @@ func (c *Call) applyStay(e Event) {
 	}
 }
 
-func (c *Call) leaveQueue(e Event) {
+func (c *Call) leaveQueue(e *Event) {
 	n := len(c.Queues)
 	if n == 0 || c.Queues[n-1].Left != "" {
 		return
@@ -302,7 +305,7 @@ func (c *Call) leaveQueue(e Event) {
 
 func waited(from, to time.Time) int64 { return max(0, to.Sub(from).Milliseconds()) }
 
-func (c *Call) applyRecording(e Event) {
+func (c *Call) applyRecording(e *Event) {
 	state := recordingState(e.Kind)
 	if state == "" || e.Recording == "" {
 		return
@@ -331,7 +334,7 @@ func recordingState(k Kind) string {
 	return ""
 }
 
-func (c *Call) fillRecording(e Event) {
+func (c *Call) fillRecording(e *Event) {
 	r := c.recording(e.Recording)
 	set(&r.File, e.File)
 	set(&r.DurationMS, e.DurationMS)
@@ -355,3 +358,7 @@ func set[T comparable](dst *T, v T) {
 		*dst = v
 	}
 }
+
+// moment is a time of its own in memory, so that a record does not hold the
+// whole event that a time came with.
+func moment(t time.Time) *time.Time { return &t }

@@ -15,5 +15,5 @@ func (b Book) Apply(e Event) (*Call, bool) {
 		c = &Call{ID: e.Call}
 		b[e.Call] = c
 	}
-	return c, c.Apply(e)
+	return c, c.apply(&e)
 }

@@ -61,7 +61,7 @@ func (Beep) action()     {}
 func (Ringback) action() {}
 
 // applyMonitor keeps account of who listened in.
-func (c *Call) applyMonitor(e Event) {
+func (c *Call) applyMonitor(e *Event) {
 	i := slices.IndexFunc(c.Monitors, func(m Monitor) bool { return m.ID == e.Ref })
 	switch {
 	case e.Kind == MonitorStarted && i < 0:
