@@ -50,17 +50,14 @@ func (s *Switch) originate(ctx context.Context, a call.Ring) error {
 		ChannelID: a.Leg,
 		CallerID:  callerID(a.CallerName, a.CallerID),
 		Timeout:   int((timeout + time.Second - 1) / time.Second),
-		Variables: s.ringVariables(a, timeout),
+		Variables: map[string]string{dialplan.VarCall: a.Call},
 	}
 	if a.AutoAnswer {
 		answerByItself(req.Variables, endpoint)
 	}
-	name, err := s.ari.Originate(ctx, req)
+	err = s.ari.Originate(ctx, req)
 	if err != nil && ari.Status(err) == 0 && ctx.Err() == nil {
-		name, err = s.ari.Originate(ctx, req) // the outcome is unknown, and a repeat is harmless
-	}
-	if err == nil && name != "" {
-		s.rings(a, name)
+		err = s.ari.Originate(ctx, req) // the outcome is unknown, and a repeat is harmless
 	}
 	return err
 }

@@ -18,7 +18,7 @@ import (
 // mountAPI adds the interface for programs.
 func (s *server) mountAPI(mux *http.ServeMux) error {
 	_, err := api.New(api.Deps{
-		Gate: s.gate, View: s.loop.View, Floor: s.snapshot, Post: s.loop.Post, People: s.cfg.people(),
+		Gate: s.gate, Board: screen{s.hub}, View: s.loop.View, Floor: s.snapshot, Post: s.loop.Post, People: s.cfg.people(),
 		Sound:   func(r call.Recording) (io.ReadSeekCloser, error) { return s.keeper.Open(r.File) },
 		History: past{s.store}, Reports: past{s.store}, Words: lang.New(), Now: time.Now, NewID: newID,
 		Logger: s.log, Version: version, Source: s.cfg.Asterisk.Source,

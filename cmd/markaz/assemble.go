@@ -19,6 +19,8 @@ import (
 	"markaz/access/gate"
 	"markaz/apps"
 	"markaz/apps/crm"
+	"markaz/apps/dashboard"
+	"markaz/apps/dashboard/hub"
 	"markaz/apps/history"
 	"markaz/apps/inbound"
 	"markaz/apps/recording"
@@ -52,6 +54,8 @@ type server struct {
 	book   *crm.Phonebook
 	store  *history.Store
 	links  *links
+	hub    *hub.Hub
+	pages  *dashboard.Web
 	public net.Listener // nil: the public side has no address of its own
 	born   time.Time
 
@@ -73,7 +77,7 @@ func assemble(ctx context.Context, cfg *config, log *slog.Logger) (s *server, er
 		return s, fmt.Errorf("make data folder: %w", err)
 	}
 	for _, step := range []func(context.Context) error{
-		s.listen, s.openGate, s.openStream, s.openHistory, s.makeRecorder, s.openPublic, s.makeCalls, s.recover, s.makeObserver, s.makeSinks, s.register,
+		s.listen, s.openGate, s.openStream, s.openHistory, s.makeRecorder, s.openPublic, s.makeHub, s.makeCalls, s.recover, s.makeObserver, s.makeSinks, s.register,
 	} {
 		if err := step(ctx); err != nil {
 			return s, err
@@ -166,7 +170,7 @@ func (s *server) makeCalls(ctx context.Context) error {
 		return err
 	}
 	s.loop, err = apps.NewLoop(s.cfg.Loop, apps.Deps{
-		Log: journal{s.stream, s.roster}, Switch: hands{s.sw, func() *crm.Phonebook { return s.book }}, Now: time.Now, NewID: newID, Logger: s.log, Source: s.cfg.Asterisk.Source,
+		Log: journal{s.stream, s.roster, s.hub}, Switch: hands{s.sw, func() *crm.Phonebook { return s.book }}, Now: time.Now, NewID: newID, Logger: s.log, Source: s.cfg.Asterisk.Source,
 		Machines: append([]apps.Machine{
 			inbound.New(s.cfg.Inbound, book, s.floor, store),
 			recording.New(s.keeper),
@@ -180,11 +184,13 @@ func (s *server) makeCalls(ctx context.Context) error {
 type journal struct {
 	*stream.Log
 	roster *roster
+	hub    *hub.Hub
 }
 
 // Append implements apps.Log.
 func (j journal) Append(e call.Event) error {
 	j.roster.note(e)
+	j.hub.Note(e)
 	return j.Log.Append(e)
 }
 
@@ -255,7 +261,7 @@ func (r recordings) List(ctx context.Context) ([]string, error) {
 func (s *server) makeSinks(context.Context) (err error) {
 	dep := crm.Deps{
 		History: s.history, Report: s.fact, Now: time.Now, Chance: chance, Logger: s.log,
-		Notes: stream.NewNotes(s.client, notesKept), Files: archive{s.links, s.keeper.Open},
+		Notes: stream.NewNotes(s.client, notesKept), Files: archive{s.links, s.keeper},
 	}
 	s.sinks, err = crm.Open(s.cfg.CRM, dep)
 	s.book = crm.NewPhonebook(s.cfg.Identify, s.sinks, dep)
@@ -268,11 +274,11 @@ const notesKept = 30 * 24 * time.Hour
 // archive gives connectors the recordings.
 type archive struct {
 	*links
-	sound func(file string) (*os.File, error)
+	keeper *recorder.Keeper
 }
 
 // Open implements crm.Files.
-func (a archive) Open(r call.Recording) (io.ReadCloser, error) { return a.sound(r.File) }
+func (a archive) Open(r call.Recording) (io.ReadCloser, error) { return a.keeper.Open(r.File) }
 
 // fact gives the loop something to record.
 func (s *server) fact(e call.Event) { s.loop.Post(context.Background(), e) }

@@ -13,6 +13,7 @@ import (
 	"markaz/apps"
 	"markaz/apps/clicktocall"
 	"markaz/apps/crm"
+	"markaz/apps/dashboard"
 	"markaz/apps/history"
 	"markaz/apps/inbound"
 	"markaz/apps/spy"
@@ -52,6 +53,7 @@ type config struct {
 	Numbers     number.Plan        `yaml:"numbers"` // how numbers are dialled here
 	Spy         spy.Config         `yaml:"spy"`
 	ClickToCall clicktocall.Config `yaml:"clicktocall"`
+	Dash        dashboard.Config   `yaml:"dashboard"`
 }
 
 // dialplanConfig is what the dialplan file needs beyond the rest.
@@ -199,6 +201,7 @@ func (c *config) validate() error {
 	part("identify", c.Identify.Validate())
 	part("history", c.History.Validate())
 	part("", c.validateRequests())
+	part("dashboard", c.Dash.Validate())
 	part("dialplan", c.dialplan().Validate())
 	return errors.Join(errs...)
 }

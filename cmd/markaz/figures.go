@@ -88,7 +88,7 @@ func (s *server) snapshot(ctx context.Context) (queue.Snapshot, error) {
 
 // desk joins the HTTP side to the server.
 func (s *server) desk() *desk {
-	d := &desk{gate: s.gate, loop: s.loop, ready: s.checks, reg: s.reg, log: s.log, mounts: []func(*http.ServeMux) error{s.mountAPI}}
+	d := &desk{gate: s.gate, loop: s.loop, ready: s.checks, reg: s.reg, log: s.log, mounts: []func(*http.ServeMux) error{s.mountAPI, s.mountPages}}
 	if s.public == nil {
 		d.public = s.publicSide()
 	}

@@ -55,6 +55,7 @@ func (s *server) run(stop context.Context, drain time.Duration) error {
 	work.Go(func() error { return s.roster.run(ctx) })
 	work.Go(func() error { return s.keeper.Run(ctx) })
 	work.Go(func() error { return s.book.Run(ctx) })
+	work.Go(func() error { return s.hub.Run(ctx) })
 	work.Go(func() error { s.keepLog(ctx); return nil })
 	work.Go(func() error { s.speakAhead(ctx); return nil })
 	work.Go(func() error { s.watchdog(ctx); return nil })

@@ -1,7 +1,6 @@
 package board
 
 import (
-	"slices"
 	"time"
 
 	"markaz/call"
@@ -62,12 +61,11 @@ type Board struct {
 // liveCall is a call that goes on and what the call itself does not hold.
 type liveCall struct {
 	*call.Call
-	since    time.Time // of its state
-	held     map[string]bool
-	monitors []Monitor
-	exts     []string // on which it is shown
-	line     string
-	queue    string // in which it waits
+	since time.Time // of its state
+	held  map[string]bool
+	exts  []string // on which it is shown
+	line  string
+	queue string // in which it waits
 }
 
 type endedCall struct {
@@ -229,7 +227,6 @@ func (b *Board) applyCall(e call.Event) bool {
 		l.since = e.At
 	}
 	l.hold(e)
-	l.watch(e)
 	b.figure(l, e)
 	b.relate(l)
 	if l.Over() {
@@ -267,24 +264,6 @@ func (l *liveCall) hold(e call.Event) {
 		l.held[e.Leg] = true
 	case call.CallResumed:
 		delete(l.held, e.Leg)
-	}
-}
-
-// watch remembers who listens.
-func (l *liveCall) watch(e call.Event) {
-	i := slices.IndexFunc(l.monitors, func(m Monitor) bool { return m.Agent == e.Agent })
-	switch e.Kind {
-	case call.MonitorStarted, call.MonitorMode:
-		if i < 0 {
-			l.monitors = append(slices.Clone(l.monitors), Monitor{Agent: e.Agent, Mode: e.Mode, Since: milli(e.At)})
-			return
-		}
-		l.monitors = slices.Clone(l.monitors)
-		l.monitors[i].Mode = e.Mode
-	case call.MonitorEnded:
-		if i >= 0 {
-			l.monitors = slices.Delete(slices.Clone(l.monitors), i, i+1)
-		}
 	}
 }
 

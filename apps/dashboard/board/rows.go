@@ -96,6 +96,7 @@ type Call struct {
 
 // Monitor is a supervisor who listens.
 type Monitor struct {
+	ID    string `json:"id"`
 	Agent string `json:"agent"`
 	Mode  string `json:"mode"`
 	Since int64  `json:"since"`

@@ -79,9 +79,14 @@ func (b *Board) row(key string) Row {
 // body is what is shown of a call.
 func (l *liveCall) body() Call {
 	c := bodyOf(l.Call)
-	c.Kind, c.State, c.Since, c.Monitors = "c", string(l.State), milli(l.since), l.monitors
+	c.Kind, c.State, c.Since = "c", string(l.State), milli(l.since)
 	if n := len(l.Queues); n > 0 && l.State == call.StateQueued {
 		c.Since = milli(l.Queues[n-1].Joined)
+	}
+	for _, m := range l.Monitors {
+		if m.Ended == nil && len(m.Modes) > 0 {
+			c.Monitors = append(c.Monitors, Monitor{ID: m.ID, Agent: m.Agent, Mode: m.Modes[len(m.Modes)-1], Since: milli(m.Started)})
+		}
 	}
 	for i := range l.Legs {
 		leg := &l.Legs[i]
@@ -135,6 +140,7 @@ func Clone(c *call.Call) *call.Call {
 	n := *c
 	n.Legs, n.Menus, n.Queues = slices.Clone(c.Legs), slices.Clone(c.Menus), slices.Clone(c.Queues)
 	n.Recordings, n.Caps = slices.Clone(c.Recordings), slices.Clone(c.Caps)
+	n.Monitors = slices.Clone(c.Monitors)
 	return &n
 }
 

@@ -210,7 +210,7 @@ func (f *frame) text(h *Hub, v *Viewer) []byte {
 			continue
 		}
 		if b.Len() == 0 {
-			h.begin(&b, f.rev, `"delta"`)
+			h.begin(&b, f.rev, `"change"`)
 		} else {
 			b.WriteByte(',')
 		}

@@ -35,7 +35,7 @@ type Deps struct {
 // Config are the hub's settings; the zero value of each means its default.
 type Config struct {
 	Every     time.Duration // at most one message to each page in this time; default 40 ms
-	Heartbeat time.Duration // a page that hears nothing for longer is cut off; default 5 s
+	Heartbeat time.Duration // a page that hears nothing for longer knows that what it has is old; default 3 s
 	Patience  time.Duration // how long a write to a page may take; default 10 s
 	Readers   int           // open streams; default 2000
 }
@@ -47,7 +47,7 @@ func (c *Config) complete() {
 		}
 	}
 	def(&c.Every, 40*time.Millisecond)
-	def(&c.Heartbeat, 5*time.Second)
+	def(&c.Heartbeat, 3*time.Second)
 	def(&c.Patience, 10*time.Second)
 	if c.Readers <= 0 {
 		c.Readers = 2000
@@ -75,6 +75,7 @@ type Hub struct {
 	swap  chan *board.Board
 
 	readers atomic.Int64
+	ended   chan struct{} // closed when Run is over: nothing comes any more
 
 	mu       sync.Mutex
 	loading  bool
@@ -90,7 +91,7 @@ func New(cfg Config, view board.Config, dep Deps) *Hub {
 	cfg.complete()
 	return &Hub{
 		cfg: cfg, dep: dep, view: view, loading: true,
-		notes: make(chan call.Event, inbox), tail: make(chan []call.Event, 64), swap: make(chan *board.Board),
+		notes: make(chan call.Event, inbox), tail: make(chan []call.Event, 64), swap: make(chan *board.Board), ended: make(chan struct{}),
 		items: map[string]*item{}, last: newFrame(0), snapshot: map[string][]byte{},
 	}
 }
@@ -108,8 +109,9 @@ func (h *Hub) Note(e call.Event) {
 	}
 }
 
-// Run folds events until ctx ends.
+// Run folds events until ctx ends, which ends all streams too.
 func (h *Hub) Run(ctx context.Context) error {
+	defer close(h.ended)
 	done := make(chan struct{})
 	go func() { defer close(done); h.follow(ctx) }()
 	defer func() { <-done }()

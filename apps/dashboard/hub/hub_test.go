@@ -206,7 +206,7 @@ func (b *browser) take(data string) {
 		return
 	}
 	b.kinds = append(b.kinds, m.T)
-	if m.T != "delta" {
+	if m.T != "change" {
 		clear(b.rows)
 	}
 	for _, r := range m.Rows {

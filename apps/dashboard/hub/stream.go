@@ -106,6 +106,8 @@ func (p *page) run(ctx context.Context, id string) {
 		select {
 		case <-ctx.Done():
 			return
+		case <-p.h.ended:
+			return
 		case <-p.at.ready:
 			p.collect()
 		case <-beat.C:
