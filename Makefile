@@ -13,7 +13,7 @@ PKG      ?= ./...
 FUZZTIME ?= 30s
 COMMANDS := $(wildcard cmd/markaz cmd/markaz-legacy)
 
-.PHONY: setup build portable test test-16 lint demo bench fuzz clean
+.PHONY: setup build portable test test-16 test-odoo lint demo bench fuzz clean
 
 setup: ## install what is missing, for all targets
 	@scripts/setup.sh
@@ -46,6 +46,10 @@ endif
 
 test-16: ## all tests against Asterisk 16
 	@$(MAKE) test ASTERISK=16
+
+test-odoo: setup ## the Odoo connector against a real Odoo 14 (2 GB, some minutes at first)
+	@scripts/odoo.sh install
+	go test -tags odoo -timeout 20m -run 'RealOdoo' ./apps/crm
 
 lint: setup ## gofumpt, go vet, staticcheck, and that it builds for all machines
 	@files=$$($(CACHE)/bin/gofumpt -l .); if [ -n "$$files" ]; then echo "not formatted by gofumpt:"; echo "$$files"; exit 1; fi
