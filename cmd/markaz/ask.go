@@ -123,6 +123,7 @@ func ask(ctx context.Context, path string, con console, q question) error {
 		return err
 	}
 	defer client.Close()
+	asked := time.Now()
 	ref, err := send(ctx, cfg, q)
 	if err != nil {
 		return err
@@ -131,6 +132,9 @@ func ask(ctx context.Context, path string, con console, q question) error {
 	defer cancel()
 	var refused error
 	see := func(e stream.Entry) error {
+		if e.Event.SeenAt.Before(asked) {
+			return nil
+		}
 		if e.Event.Kind == call.RequestRefused && e.Event.Ref == ref {
 			refused = exit(exitFailure, "%s", lang.New().T(os.Getenv("LANG"), e.Event.Reason))
 			return errDone
