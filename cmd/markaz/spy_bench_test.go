@@ -48,7 +48,7 @@ func BenchmarkListenToInvite(b *testing.B) {
 	body, err := json.Marshal(map[string]any{"call": calls[0].ID, "extension": "105", "mode": "spy"})
 	must(err)
 
-	var took []time.Duration
+	var took, answered []time.Duration
 	for b.Loop() {
 		req, err := http.NewRequestWithContext(ctx, http.MethodPost, o.Web()+"/v1/monitors", bytes.NewReader(body))
 		must(err)
@@ -58,6 +58,7 @@ func BenchmarkListenToInvite(b *testing.B) {
 		res, err := http.DefaultClient.Do(req)
 		must(err)
 		_ = res.Body.Close()
+		answered = append(answered, time.Since(began))
 		if res.StatusCode != http.StatusAccepted {
 			b.Fatal(res.Status)
 		}
@@ -69,9 +70,11 @@ func BenchmarkListenToInvite(b *testing.B) {
 		time.Sleep(50 * time.Millisecond) // until he may ask again
 	}
 	slices.Sort(took)
+	slices.Sort(answered)
 	p99 := took[(len(took)*99+99)/100-1]
 	b.ReportMetric(float64(p99.Microseconds())/1000, "p99-ms")
 	b.ReportMetric(float64(took[len(took)/2].Microseconds())/1000, "p50-ms")
+	b.ReportMetric(float64(answered[len(answered)/2].Microseconds())/1000, "p50-answer-ms")
 	if len(took) >= 50 && p99 > 50*time.Millisecond {
 		fmt.Println("over the limit of 50 ms:", took[len(took)-5:])
 	}

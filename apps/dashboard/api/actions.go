@@ -12,7 +12,7 @@ import (
 )
 
 type actionIn struct {
-	callID
+	ID   string `path:"id" maxLength:"64" doc:"Id of the call"`
 	Body struct {
 		Action string `json:"action" enum:"hangup,transfer,record,pause,resume,hold,unhold" doc:"record begins a recording, pause and resume belong to it"`
 		Leg    string `json:"leg,omitempty" maxLength:"128" doc:"Whose part; without it the call as a whole"`
