@@ -200,7 +200,7 @@ type reason struct {
 }
 
 type whyIn struct {
-	callID
+	ID   string `path:"id" maxLength:"64" doc:"Id of the call"`
 	User string `query:"user" maxLength:"100" doc:"Another user's; needs the right settings"`
 }
 

@@ -59,7 +59,7 @@ func (a *API) dial(ctx context.Context, v *visit, in *dialIn) (*accepted, error)
 		}
 		return western(r)
 	}, ask.To)
-	if to == "" || strings.Trim(strings.TrimPrefix(to, "+"), "0123456789*#") != "" || len(to) > 32 {
+	if digits := strings.TrimPrefix(to, "+"); digits == "" || strings.Trim(digits, "0123456789*#") != "" || len(to) > 32 {
 		return nil, fail(http.StatusUnprocessableEntity, "E4223", "to: a telephone number has only digits, * and #, and perhaps a + before them.")
 	}
 	ref, again, err := a.once(v.user.Name, in.Key, strings.Join([]string{to, phone, ask.CallerID}, "\x00"))

@@ -15,7 +15,7 @@ import (
 )
 
 type recordingIn struct {
-	callID
+	ID        string `path:"id" maxLength:"64" doc:"Id of the call"`
 	Recording string `path:"recording" maxLength:"128" doc:"Id of the recording"`
 	Download  bool   `query:"download" doc:"As a file to be kept; needs the right download"`
 }
