@@ -91,6 +91,11 @@ func (c Config) Validate() error {
 	return errors.Join(errs...)
 }
 
+// HasTeam reports whether there is such a team.
+func (c Config) HasTeam(name string) bool {
+	return slices.ContainsFunc(c.Teams, func(t Team) bool { return t.Name == name })
+}
+
 // Check returns every fault of one account but those of its teams, joined.
 func (a Account) Check() error { return errors.Join(a.check()...) }
 

@@ -39,6 +39,9 @@ type cli struct {
 	Hangup     hangupCmd     `cmd:"" help:"End a call, or one party of it."`
 	Deliveries deliveriesCmd `cmd:"" help:"Show, replay or drop what could not be delivered to a CRM."`
 	CRM        crmCmd        `cmd:"" name:"crm" help:"Try a CRM connection."`
+	User       userCmd       `cmd:"" help:"Users that log in: add, list, change, remove."`
+	Token      tokenCmd      `cmd:"" help:"Tokens of programs and big screens: add, list, revoke."`
+	Audit      auditCmd      `cmd:"" help:"Show and verify the record of who did what."`
 	Dialplan   dialplanCmd   `cmd:"" help:"Print or install the dialplan file."`
 	Doctor     doctorCmd     `cmd:"" help:"Look for what would keep calls from working, and say how to mend it."`
 	Version    versionCmd    `cmd:"" help:"Show the version."`
