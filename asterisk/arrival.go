@@ -2,6 +2,7 @@ package asterisk
 
 import (
 	"context"
+	"strconv"
 	"strings"
 	"time"
 
@@ -19,6 +20,7 @@ func (s *Switch) stasisStart(e ari.Event, b *lib.StasisStart) {
 	switch {
 	case b.ReplaceChannel.ID != "" && s.replace(e, b):
 	case s.legs.get(id) != nil:
+		s.leased(id, e.At, b.Args)
 		s.enter(id, e.At, up)
 	case len(b.Args) > 0 && b.Args[0] == dialplan.EntryInbound:
 		s.arrive(e.At, &b.Channel, b.Args)
@@ -46,7 +48,7 @@ func ownMedia(channel string) bool {
 // enter puts a known leg in Stasis. A leg that we called is answered by that;
 // one that comes from FastAGI was told there.
 func (s *Switch) enter(id string, at time.Time, up bool) {
-	made := false
+	made, lifts := false, false
 	s.legs.with(id, func(l *leg) {
 		if l.stage == present || l.stage == arriving {
 			return // told twice: by reconciling and by the event that waited meanwhile
@@ -56,8 +58,12 @@ func (s *Switch) enter(id string, at time.Time, up bool) {
 		if made = l.made; !made {
 			l.answered = up
 		}
+		lifts = made && !l.leaseEnds.IsZero()
 	})
 	if made {
+		if lifts {
+			s.setLease(id, false)
+		}
 		s.answered(id, at)
 	}
 }
@@ -76,8 +82,8 @@ func (s *Switch) enterUnknown(at time.Time, id string, args []string) {
 	s.enter(id, at, true)
 }
 
-// arrive takes on a new caller. The dialplan may give the dialled number and
-// the trunk as arguments; else they are read from the channel, and meanwhile
+// arrive takes on a new caller. The dialplan gives the dialled number, the trunk
+// and the lease as arguments; from an older one that does not they are read from the channel, and meanwhile
 // the caller's events wait.
 func (s *Switch) arrive(at time.Time, ch *lib.ChannelData, args []string) {
 	if s.draining.Load() {
@@ -89,6 +95,7 @@ func (s *Switch) arrive(at time.Time, ch *lib.ChannelData, args []string) {
 	if s.legs.add(l) != nil {
 		return
 	}
+	s.leased(ch.ID, at, args)
 	if len(args) >= 3 {
 		s.announce(at, l, ch, args[1], args[2])
 		return
@@ -98,6 +105,16 @@ func (s *Switch) arrive(at time.Time, ch *lib.ChannelData, args []string) {
 		trunk := s.variable(ctx, ch.ID, dialplan.VarTrunk)
 		s.announce(at, l, ch, to, trunk)
 	})
+}
+
+// leased takes note of the lease with which the dialplan has let a caller in.
+func (s *Switch) leased(id string, at time.Time, args []string) {
+	if len(args) < 4 || args[0] != dialplan.EntryInbound {
+		return
+	}
+	if n, err := strconv.Atoi(args[3]); err == nil && n > 0 {
+		s.legs.with(id, func(l *leg) { l.leaseEnds = at.Add(time.Duration(n) * time.Second) })
+	}
 }
 
 // variable reads a variable that may be missing: a call without it is still a
@@ -115,11 +132,7 @@ func (s *Switch) announce(at time.Time, l *leg, ch *lib.ChannelData, to, trunk s
 	if exten := ch.GetDialplan().GetExten(); to == "" && strings.ContainsAny(exten, "0123456789") {
 		to = exten
 	}
-	s.lanes.add(l.id, func(ctx context.Context) { // before all that will be asked of the leg
-		if err := ignoreGone(s.ari.SetVariable(ctx, l.id, dialplan.VarCall, l.call)); err != nil {
-			s.log.Warn("mark channel with its call", "call", l.call, "leg", l.id, "err", err)
-		}
-	})
+	s.setSoon(l.id, dialplan.VarCall, l.call)
 	started := call.Event{
 		Kind: call.CallStarted, Call: l.call, Leg: l.id, At: at, Ref: l.id,
 		Direction: call.Inbound, Origin: call.PSTN, Caps: capabilities(),

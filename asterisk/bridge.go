@@ -17,52 +17,61 @@ func bridgeLane(id string) string { return "bridge/" + id }
 // bridgeName marks a bridge as made by this application.
 func (s *Switch) bridgeName() string { return "markaz/" + s.ari.App() }
 
-// bridge has a conversation made in its own lane, and each leg join it in the
-// leg's lane, after all that was asked of the leg before. The conversation's
-// lane waits for them: Asterisk sends the events of a bridge, such as that it is
-// being recorded, only when a channel of the application is in it.
+// bridge has a conversation made in its own lane. Each leg is made ready in the
+// leg's lane, after all that was asked of the leg before, and then they join
+// together: one request costs Asterisk less than two, and nobody hears silence
+// alone. The conversation's lane waits for them: Asterisk sends the events of a
+// bridge, such as that it is being recorded, only when a channel of the
+// application is in it.
 func (s *Switch) bridge(a call.Bridge) {
-	made, failed := make(chan struct{}), false
-	joined := make(chan struct{}, len(a.Legs))
+	ready := make(chan string, len(a.Legs))
+	done, failed := make(chan struct{}), map[string]error{} // by leg; read when done
 	joins := 0
 	for _, id := range a.Legs {
 		one := call.Bridge{Call: a.Call, ID: a.ID, Legs: []string{id}}
 		if s.inLane(id, one, func(ctx context.Context) error {
-			defer func() { joined <- struct{}{} }()
-			if wait(ctx, made); failed || ctx.Err() != nil {
-				return nil // and told already
-			}
-			return s.join(ctx, a.ID, id)
+			ready <- s.readyToJoin(ctx, a.ID, id)
+			wait(ctx, done)
+			return failed[id]
 		}) {
 			joins++
 		}
 	}
 	ok := s.inLane(bridgeLane(a.ID), a, func(ctx context.Context) error {
+		defer close(done)
 		err := s.ari.CreateBridge(ctx, a.ID, s.bridgeName())
-		failed = err != nil
-		close(made)
+		var legs []string
 		for range joins {
-			wait(ctx, joined)
+			if id := wait(ctx, ready); id != "" {
+				legs = append(legs, id)
+			}
+		}
+		if err == nil && ctx.Err() == nil {
+			s.joinAll(ctx, a.ID, legs, failed)
+			return nil
+		}
+		for _, id := range legs {
+			s.notIn(id)
 		}
 		return err
 	})
 	if !ok {
-		failed = true
-		close(made)
+		close(done)
 	}
 }
 
-// wait returns when there is something to receive, or ctx has ended.
-func wait(ctx context.Context, signal <-chan struct{}) {
+// wait returns what comes, or nothing when ctx has ended.
+func wait[T any](ctx context.Context, from <-chan T) (what T) {
 	select {
-	case <-signal:
+	case what = <-from:
 	case <-ctx.Done():
 	}
+	return what
 }
 
-// join puts a leg into a bridge, unless it is there: then Asterisk would take
-// it out and put it back, audibly.
-func (s *Switch) join(ctx context.Context, bridge, id string) error {
+// readyToJoin stops what a leg hears and returns the leg; "" if it is in that
+// bridge: then Asterisk would take it out and put it back, audibly.
+func (s *Switch) readyToJoin(ctx context.Context, bridge, id string) string {
 	there := false
 	s.legs.with(id, func(l *leg) {
 		if there = l.place == bridge; !there {
@@ -71,19 +80,50 @@ func (s *Switch) join(ctx context.Context, bridge, id string) error {
 		}
 	})
 	if there {
-		return nil
+		return ""
 	}
 	s.hush(ctx, id)
+	return id
+}
+
+// join puts one leg into a bridge, unless it is there.
+func (s *Switch) join(ctx context.Context, bridge, id string) error {
+	if s.readyToJoin(ctx, bridge, id) == "" {
+		return nil
+	}
+	err := s.joinOne(ctx, bridge, id)
+	if err != nil {
+		s.notIn(id)
+	}
+	return err
+}
+
+// joinAll puts legs into a bridge; where that is refused for all, each by itself.
+func (s *Switch) joinAll(ctx context.Context, bridge string, legs []string, failed map[string]error) {
+	if len(legs) > 1 && s.ari.AddChannel(ctx, bridge, legs...) == nil {
+		return
+	}
+	for _, id := range legs {
+		if err := s.joinOne(ctx, bridge, id); err != nil {
+			failed[id] = err
+			s.notIn(id)
+		}
+	}
+}
+
+func (s *Switch) joinOne(ctx context.Context, bridge, id string) error {
 	err := s.ari.AddChannel(ctx, bridge, id)
 	if ari.Gone(err) { // removed because it was empty for a moment
 		if err = s.ari.CreateBridge(ctx, bridge, s.bridgeName()); err == nil {
 			err = s.ari.AddChannel(ctx, bridge, id)
 		}
 	}
-	if err != nil {
-		s.legs.with(id, func(l *leg) { s.legs.put(l, ""); l.moving = false })
-	}
 	return err
+}
+
+// notIn takes back that a leg has a bridge as its place.
+func (s *Switch) notIn(id string) {
+	s.legs.with(id, func(l *leg) { s.legs.put(l, ""); l.moving = false })
 }
 
 func (s *Switch) unbridge(ctx context.Context, a call.Unbridge) error {

@@ -98,9 +98,10 @@ func (s *Switch) perform(ctx context.Context, a call.Action) error {
 	case call.Release:
 		return s.release(ctx, a)
 	case call.Remember:
-		return s.remember(ctx, a)
+		return s.remember(a)
 	case call.Lease:
-		return s.setLease(ctx, a.Leg, a.On)
+		s.setLease(a.Leg, a.On)
+		return nil
 	}
 	return errors.New("not an action of the switch")
 }
@@ -146,24 +147,24 @@ func (s *Switch) handover(a call.Handover) {
 // join a bridge, or to set a variable, it lets us wait until the sound is over
 // (Asterisk 22 and 16).
 func (s *Switch) hush(ctx context.Context, id string) {
-	for _, p := range s.legs.plays() {
-		if p.leg == id {
-			s.stopPlay(ctx, id, p.play)
-		}
+	for _, play := range s.legs.playsOf(id) {
+		s.stopPlay(ctx, id, play)
 	}
 }
 
 // release gives a leg back to the dialplan, which reads why in MARKAZ_DONE.
 func (s *Switch) release(ctx context.Context, a call.Release) error {
 	s.hush(ctx, a.Leg)
-	if err := s.ari.SetVariable(ctx, a.Leg, dialplan.VarDest, a.Destination); err != nil {
+	why := []variable{{dialplan.VarDest, a.Destination}, {dialplan.VarDone, dialplan.DoneRelease}}
+	if err := s.setAll(ctx, a.Leg, why); err != nil {
 		return err
 	}
 	s.legs.with(a.Leg, func(l *leg) { l.ending.released = true })
-	return s.letOut(ctx, a.Leg)
+	return s.ari.Continue(ctx, a.Leg)
 }
 
-// letOut makes a channel go on in the dialplan at its fall-back.
+// letOut makes a channel that was never told go on in the dialplan at its
+// fall-back.
 func (s *Switch) letOut(ctx context.Context, id string) error {
 	if err := s.ari.SetVariable(ctx, id, dialplan.VarDone, dialplan.DoneRelease); err != nil {
 		return err
@@ -198,7 +199,12 @@ func (s *Switch) hangup(ctx context.Context, a call.Hangup) error {
 		err := s.ari.Hangup(ctx, a.Leg, cause)
 		switch {
 		case ari.Gone(err):
-			s.finish(a.Leg, s.now()) // nothing to do if its end has been told
+			select { // what led to its end may still be on the way
+			case <-gone:
+			case <-time.After(hangupProof):
+			case <-ctx.Done():
+			}
+			s.finish(a.Leg, s.now())
 			return nil
 		case err == nil:
 			pause = hangupProof

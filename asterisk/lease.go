@@ -1,7 +1,6 @@
 package asterisk
 
 import (
-	"context"
 	"strconv"
 	"time"
 
@@ -18,42 +17,39 @@ import (
 
 // setLease starts the switch anew (on) or lifts it. A leg in FastAGI does that
 // over its session: REST sets no variables of channels that are not in Stasis.
-func (s *Switch) setLease(ctx context.Context, id string, on bool) error {
-	playing, length := false, time.Duration(0)
+func (s *Switch) setLease(id string, on bool) {
+	length := time.Duration(0)
+	set := false
 	s.legs.with(id, func(l *leg) {
-		playing = len(l.plays) > 0
-		l.liftLater = playing && !on
-		switch {
-		case !on:
-			l.leaseEnds = time.Time{}
-		case !playing:
+		if !on {
+			l.leaseEnds, set = time.Time{}, true
+			return
+		}
+		// While it plays the lease was made long enough before, and is seen to
+		// after it. One that was just begun, by the dialplan, is as good.
+		if set = len(l.plays) == 0 && l.leaseEnds.Sub(s.now()) < s.cfg.Lease-leaseFresh; set {
 			l.leaseEnds, length = s.now().Add(s.cfg.Lease), s.cfg.Lease
 		}
 	})
-	if playing {
-		return nil // it was made long enough before the playback, and is seen to after it
+	if set {
+		s.setSoon(id, timeoutVariable, seconds(length))
 	}
-	return s.setTimeout(ctx, id, length)
 }
 
-func (s *Switch) setTimeout(ctx context.Context, id string, d time.Duration) error {
-	value := strconv.FormatFloat(d.Seconds(), 'f', 1, 64)
-	s.leaseSnoop(ctx, id, value)
-	return s.ari.SetVariable(ctx, id, timeoutVariable, value)
-}
+// leaseFresh is how old a lease may be that is not renewed.
+const leaseFresh = 500 * time.Millisecond
+
+// seconds is a duration as TIMEOUT(absolute) takes it.
+func seconds(d time.Duration) string { return strconv.FormatFloat(d.Seconds(), 'f', 1, 64) }
 
 // cover makes the lease last through a Play, and half of itself after it.
-func (s *Switch) cover(ctx context.Context, a call.Play) error {
+func (s *Switch) cover(a call.Play) {
 	length := s.lengthOf(a)
-	short := false
 	s.legs.with(a.Leg, func(l *leg) {
 		now := s.now()
-		if short = !l.leaseEnds.IsZero() && l.leaseEnds.Sub(now) < length+s.cfg.Lease/2; short {
+		if !l.leaseEnds.IsZero() && l.leaseEnds.Sub(now) < length+s.cfg.Lease/2 {
 			l.leaseEnds = now.Add(length + s.cfg.Lease)
+			l.set(timeoutVariable, seconds(length+s.cfg.Lease))
 		}
 	})
-	if !short {
-		return nil
-	}
-	return s.setTimeout(ctx, a.Leg, length+s.cfg.Lease)
 }

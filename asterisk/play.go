@@ -66,9 +66,8 @@ func (s *Switch) play(ctx context.Context, a call.Play) error {
 	if err != nil {
 		return err
 	}
-	if err := s.cover(ctx, a); err != nil && !ari.Gone(err) {
-		s.log.Warn("lease not made longer for a prompt", "leg", a.Leg, "err", err)
-	}
+	s.cover(a)
+	s.flush(ctx, a.Leg) // as long as that can be done
 	p := &playing{barge: a.Barge, lang: a.Lang, media: media, since: s.now(), posting: true}
 	if !s.legs.with(a.Leg, func(l *leg) { l.plays[a.ID] = p }) {
 		return errors.New("the leg is gone")
@@ -230,6 +229,20 @@ func playable(p call.Prompt) bool {
 type openPlay struct {
 	leg, play string
 	last      int
+}
+
+// playsOf lists the Plays under way on a leg.
+func (r *registry) playsOf(id string) (open []string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if l := r.legs[id]; l != nil {
+		for play, p := range l.plays {
+			if !p.posting {
+				open = append(open, play)
+			}
+		}
+	}
+	return open
 }
 
 // plays lists the Plays under way.

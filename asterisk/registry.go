@@ -1,6 +1,7 @@
 package asterisk
 
 import (
+	"slices"
 	"sync"
 	"time"
 
@@ -45,12 +46,13 @@ type leg struct {
 	early   []ari.Event   // what happened while it was arriving
 
 	answered  bool
-	bridge    string    // the bridge it is in, as told by LegJoined
-	place     string    // the bridge that we put it into: ahead of the events
-	moving    bool      // into place; its event has not come yet
-	leaseEnds time.Time // zero while the dead-man's switch is off
-	liftLater bool      // when nothing plays any more
-	state     *string   // to be remembered then
+	bridge    string     // the bridge it is in, as told by LegJoined
+	place     string     // the bridge that we put it into: ahead of the events
+	moving    bool       // into place; its event has not come yet
+	leaseEnds time.Time  // zero while the dead-man's switch is off
+	channel   string     // Asterisk's name of it, once we have called it
+	unset     []variable // of the channel, to be set
+	setting   bool       // soon
 	plays     map[string]*playing
 	ending    ending
 }
@@ -71,13 +73,14 @@ func newLeg(id, callID string, w who, st stage) *leg {
 type registry struct {
 	mu         sync.Mutex
 	legs       map[string]*leg
+	calls      map[string][]*leg // by call
 	crowd      map[string]int    // how many legs have a bridge as their place
 	recordings map[string]taping // by recording id
 	empty      chan struct{}     // closed when the last leg or recording goes; nil while nobody waits for that
 }
 
 func newRegistry() *registry {
-	return &registry{legs: map[string]*leg{}, crowd: map[string]int{}, recordings: map[string]taping{}}
+	return &registry{legs: map[string]*leg{}, calls: map[string][]*leg{}, crowd: map[string]int{}, recordings: map[string]taping{}}
 }
 
 // add makes a leg known; it returns the one already known by that id, if any.
@@ -86,6 +89,7 @@ func (r *registry) add(l *leg) (known *leg) {
 	defer r.mu.Unlock()
 	if known = r.legs[l.id]; known == nil {
 		r.legs[l.id] = l
+		r.calls[l.call] = append(r.calls[l.call], l)
 	}
 	return known
 }
@@ -119,6 +123,10 @@ func (r *registry) remove(id string) *leg {
 		return nil
 	}
 	delete(r.legs, id)
+	others := slices.DeleteFunc(r.calls[l.call], func(other *leg) bool { return other == l })
+	if r.calls[l.call] = others; len(others) == 0 {
+		delete(r.calls, l.call)
+	}
 	r.put(l, "")
 	close(l.gone)
 	r.tellEmpty()

@@ -190,8 +190,13 @@ func (r *rig) caller() (*testbed.Conversation, call.Event) {
 	r.do(call.Lease{Leg: started.Leg}, call.Answer{Leg: started.Leg})
 	r.await(call.LegAnswered, of(started.Leg))
 	check(r.t, talk.WaitAnswer(r.ctx))
+	time.Sleep(leaseSettles)
 	return talk, started
 }
+
+// leaseSettles is how long after an action the lease is lifted for sure:
+// variables of a channel wait for each other.
+const leaseSettles = 100 * time.Millisecond
 
 // agent is a registered phone.
 func (r *rig) agent(extension string, reaction testbed.Reaction) *testbed.Phone {

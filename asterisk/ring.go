@@ -50,14 +50,17 @@ func (s *Switch) originate(ctx context.Context, a call.Ring) error {
 		ChannelID: a.Leg,
 		CallerID:  callerID(a.CallerName, a.CallerID),
 		Timeout:   int((timeout + time.Second - 1) / time.Second),
-		Variables: map[string]string{dialplan.VarCall: a.Call},
+		Variables: s.ringVariables(a, timeout),
 	}
 	if a.AutoAnswer {
 		answerByItself(req.Variables, endpoint)
 	}
-	err = s.ari.Originate(ctx, req)
+	name, err := s.ari.Originate(ctx, req)
 	if err != nil && ari.Status(err) == 0 && ctx.Err() == nil {
-		err = s.ari.Originate(ctx, req) // the outcome is unknown, and a repeat is harmless
+		name, err = s.ari.Originate(ctx, req) // the outcome is unknown, and a repeat is harmless
+	}
+	if err == nil && name != "" {
+		s.rings(a, name)
 	}
 	return err
 }

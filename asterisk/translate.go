@@ -161,6 +161,8 @@ func (s *Switch) stasisEnd(e ari.Event, b *lib.StasisEnd) {
 func (s *Switch) finish(id string, at time.Time) {
 	if l := s.legs.remove(id); l != nil {
 		s.deafen(id)
+		s.hungUpWith(l)
 		s.tell(l, at, l.ending.verdict(l.who.Role, l.made, l.answered))
+		s.leftAlone(l)
 	}
 }

@@ -14,6 +14,8 @@ const (
 	VarTrunk    = "MARKAZ_TRUNK"    // the line the call came in on
 	VarFallback = "MARKAZ_FALLBACK" // set by the administrator: context,extension,priority that serves callers while Markaz cannot
 	VarAsk      = "MARKAZ_ASK"      // the agent state that a feature code asks for; the word of a check
+	VarLegs     = "MARKAZ_LEGS"     // on the caller's channel: the channels that ring for him or talk with him, joined by &
+	VarLeg      = "MARKAZ_LEG"      // of the dialplan alone: one of them
 	VarChecked  = "MARKAZ_CHECKED"  // global: the word of the last check, a colon, and its VarDone
 )
 
@@ -36,6 +38,8 @@ const (
 	ContextOutgoing      = "markaz-outgoing"       // to the trunk
 	ContextFeatures      = "markaz-features"       // log in, log out, pause by code
 	ContextFallback      = "markaz-fallback"       // when Markaz is dead, mute or frozen
+	ContextLetGo         = "markaz-let-go"         // hangs up the phones that Markaz called for a caller
+	ContextLeft          = "markaz-left"           // hangup handler of the phones that Markaz calls
 	ContextCheck         = "markaz-check"          // the live test of `markaz doctor`
 )
 

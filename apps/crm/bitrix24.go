@@ -121,7 +121,7 @@ const (
 
 // Caps implements [Connector].
 func (c *bitrix24conn) Caps() []Cap {
-	caps := []Cap{PopUp, Live, LookUp}
+	caps := []Cap{PopUp, Live, LookUp, UserList, Reconcile}
 	if c.cfg.Recording != "off" {
 		caps = append(caps, Recordings)
 	}
@@ -139,7 +139,7 @@ func (c *bitrix24conn) Deliver(ctx context.Context, e call.Event, r call.Call) e
 	if e.Call == "" || r.Direction == call.Internal || b24Number(r) == "" {
 		return ErrSkip
 	}
-	key := "bitrix24:" + c.dep.Sink + ":" + r.ID
+	key := c.key(r.ID)
 	n, err := readNote[b24Call](ctx, c.dep.Notes, key)
 	if err != nil {
 		return err

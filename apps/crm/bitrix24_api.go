@@ -245,6 +245,25 @@ func (e *b24Error) hint() string {
 	return ""
 }
 
+// problem implements [coded].
+func (e *b24Error) problem() string {
+	switch e.Code {
+	case "WRONG_AUTH_TYPE":
+		return "app_only"
+	case "insufficient_scope", "ERROR_METHOD_NOT_FOUND":
+		return "permissions"
+	case "INVALID_CREDENTIALS", "NO_AUTH_FOUND":
+		return "credentials"
+	case "ACCESS_DENIED":
+		return "plan"
+	case "invalid_grant", "invalid_client", "user_access_error":
+		return "not_installed"
+	case "QUERY_LIMIT_EXCEEDED", "OPERATION_TIME_LIMIT":
+		return "limit"
+	}
+	return statusProblem(e.status)
+}
+
 func b24Is(err error, text string) bool {
 	var e *b24Error
 	return errors.As(err, &e) && strings.Contains(e.Text, text)

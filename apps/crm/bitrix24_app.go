@@ -49,7 +49,7 @@ func (a *b24API) renew(ctx context.Context, old string) (string, error) {
 		return a.tokens.Access, nil
 	}
 	if a.tokens.Refresh == "" {
-		return "", fmt.Errorf("%w: the application is not installed in Bitrix24 yet", ErrAway)
+		return "", fmt.Errorf("%w: %w", ErrAway, &Problem{"not_installed", errors.New("the application is not installed in Bitrix24 yet")})
 	}
 	fresh, err := a.exchange(ctx, a.tokens.Refresh)
 	if err != nil {
@@ -235,7 +235,7 @@ func (c *bitrix24conn) Test(ctx context.Context) error {
 		return err
 	}
 	if scope := strings.Join(scopes, ","); !strings.Contains(scope, "telephony") || !strings.Contains(scope, "user") {
-		return fmt.Errorf("Bitrix24 gives the permissions %q; telephony and user are needed", scope)
+		return &Problem{"permissions", fmt.Errorf("Bitrix24 gives the permissions %q; telephony and user are needed", scope)}
 	}
 	var users []struct {
 		ID     b24Int `json:"ID"`
@@ -254,7 +254,7 @@ func (c *bitrix24conn) Test(ctx context.Context) error {
 		}
 	}
 	if len(users) == 0 || !users[0].Active {
-		return fmt.Errorf("default_user: Bitrix24 has no active user %d", c.cfg.DefaultUser)
+		return &Problem{"user", fmt.Errorf("default_user: Bitrix24 has no active user %d", c.cfg.DefaultUser)}
 	}
 	return nil
 }

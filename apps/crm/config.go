@@ -28,6 +28,7 @@ type SinkConfig struct {
 	Bitrix24    *Bitrix24    `yaml:"bitrix24"`
 	PayamGostar *PayamGostar `yaml:"payamgostar"`
 	OpenCRM     *OpenCRM     `yaml:"opencrm"`
+	Odoo        *Odoo        `yaml:"odoo"`
 }
 
 // section is a part of a SinkConfig that chooses a kind of CRM.
@@ -43,6 +44,7 @@ func (c *SinkConfig) sections() []section {
 		{"bitrix24", c.Bitrix24 != nil, c.Bitrix24},
 		{"payamgostar", c.PayamGostar != nil, c.PayamGostar},
 		{"opencrm", c.OpenCRM != nil, c.OpenCRM},
+		{"odoo", c.Odoo != nil, c.Odoo},
 	}
 }
 
@@ -62,7 +64,8 @@ func (c *SinkConfig) Kind() string {
 
 // NeedsLinks reports that recordings must have an address of their own.
 func (c *SinkConfig) NeedsLinks() bool {
-	return c.Bitrix24 != nil && c.Bitrix24.Recording == "link" || c.Webhook != nil && c.Webhook.Links > 0
+	return c.Bitrix24 != nil && c.Bitrix24.Recording == "link" || c.Webhook != nil && c.Webhook.Links > 0 ||
+		c.Odoo != nil && c.Odoo.Recording == "link"
 }
 
 // Validate reports every fault at once, each beginning with the path to it,

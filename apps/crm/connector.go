@@ -108,6 +108,8 @@ const (
 	Recordings  Cap = "recording"     // holds or plays the recording
 	ClickToCall Cap = "click_to_call" // asks for calls
 	LookUp      Cap = "look_up"       // knows callers by number
+	UserList    Cap = "users"         // knows who sits at which extension
+	Reconcile   Cap = "reconcile"     // can be asked which calls it has
 )
 
 // settings are the section of a [SinkConfig] that chooses the kind of CRM.

@@ -89,9 +89,9 @@ func (c *openCRMConn) Test(ctx context.Context) error {
 	case http.StatusMethodNotAllowed:
 		return nil
 	case http.StatusUnauthorized, http.StatusForbidden:
-		return fmt.Errorf("the CRM does not accept the user name or password (%s)", c.api.web.describe(a))
+		return &Problem{"credentials", fmt.Errorf("the CRM does not accept the user name or password (%s)", c.api.web.describe(a))}
 	case http.StatusNotFound:
-		return fmt.Errorf("url: there is no call/CallCreated below it (%s)", c.api.web.describe(a))
+		return &Problem{"address", fmt.Errorf("url: there is no call/CallCreated below it (%s)", c.api.web.describe(a))}
 	}
 	if a.status < 500 {
 		return nil

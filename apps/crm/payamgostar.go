@@ -81,7 +81,7 @@ type payamGostarConn struct {
 
 // Caps implements [Connector].
 func (c *payamGostarConn) Caps() []Cap {
-	caps := []Cap{PopUp, Live}
+	caps := []Cap{PopUp, Live, UserList}
 	if !c.noFiles {
 		caps = append(caps, Recordings)
 	}
@@ -101,7 +101,7 @@ func (c *payamGostarConn) Test(ctx context.Context) error {
 		}
 		have = append(have, s.Key)
 	}
-	return fmt.Errorf("ts_key: PayamGostar has no telephony system with the key %q; it has %q", c.api.cfg.Key, have)
+	return &Problem{"key", fmt.Errorf("ts_key: PayamGostar has no telephony system with the key %q; it has %q", c.api.cfg.Key, have)}
 }
 
 // payamGostar is the interface of one PayamGostar.
@@ -312,9 +312,9 @@ func (p *payamGostar) token(ctx context.Context, refused string) (string, error)
 	// Neither mends itself, and more tries would lock the user out, or longer.
 	switch a.status {
 	case http.StatusBadRequest, http.StatusUnauthorized:
-		return "", RetryAfter(fmt.Errorf("%w: PayamGostar does not accept the user name or password (%s)", ErrAway, p.web.describe(a)), 10*time.Minute)
+		return "", RetryAfter(fmt.Errorf("%w: %w", ErrAway, &Problem{"credentials", fmt.Errorf("PayamGostar does not accept the user name or password (%s)", p.web.describe(a))}), 10*time.Minute)
 	case http.StatusForbidden:
-		return "", RetryAfter(fmt.Errorf("%w: PayamGostar has locked the user out for a while (%s)", ErrAway, p.web.describe(a)), 10*time.Minute)
+		return "", RetryAfter(fmt.Errorf("%w: %w", ErrAway, &Problem{"locked", fmt.Errorf("PayamGostar has locked the user out for a while (%s)", p.web.describe(a))}), 10*time.Minute)
 	}
 	var out struct {
 		Access  string  `json:"access_token"`

@@ -329,3 +329,6 @@ func (s *Sink) Enable() {
 	defer s.mu.Unlock()
 	s.health = health{}
 }
+
+// Kind is the kind of CRM.
+func (s *Sink) Kind() string { return s.cfg.Kind() }

@@ -160,17 +160,31 @@ func (w *web) away(ctx context.Context, err error) error {
 	var u *url.Error
 	if errors.As(err, &u) {
 		if u.Timeout() {
-			return fmt.Errorf("%w: no answer within %v", ErrAway, w.client.Timeout)
+			return fmt.Errorf("%w: %w", ErrAway, &Problem{"no_answer", fmt.Errorf("no answer within %v", w.client.Timeout)})
 		}
 		err = u.Err
 	}
-	return fmt.Errorf("%w: %s", ErrAway, w.mask(err.Error()))
+	return fmt.Errorf("%w: %w", ErrAway, &Problem{connection(err), errors.New(w.mask(err.Error()))})
+}
+
+// connection names what kept a connection from coming about.
+func connection(err error) string {
+	var unknown x509.UnknownAuthorityError
+	var host x509.HostnameError
+	var invalid x509.CertificateInvalidError
+	switch {
+	case errors.Is(err, errForbidden):
+		return "private"
+	case errors.As(err, &unknown), errors.As(err, &host), errors.As(err, &invalid):
+		return "certificate"
+	}
+	return "no_answer"
 }
 
 // failure makes an error of an answer that is no success, by the rules of the
 // package comment.
 func (w *web) failure(a answer, now time.Time) error {
-	err := fmt.Errorf("answered %s", w.describe(a))
+	var err error = &Problem{statusProblem(a.status), fmt.Errorf("answered %s", w.describe(a))}
 	after := retryAfter(a.header.Get("Retry-After"), now)
 	switch {
 	case a.status == http.StatusGone:
@@ -186,6 +200,25 @@ func (w *web) failure(a answer, now time.Time) error {
 		}
 	}
 	return err
+}
+
+// statusProblem names what an answer means.
+func statusProblem(status int) string {
+	switch {
+	case status == http.StatusGone:
+		return "gone"
+	case status == http.StatusTooManyRequests:
+		return "limit"
+	case status >= 300 && status < 400:
+		return "redirect"
+	case status == http.StatusUnauthorized, status == http.StatusForbidden:
+		return "credentials"
+	case status == http.StatusNotFound, status == http.StatusMethodNotAllowed:
+		return "address"
+	case status >= 500:
+		return "broken"
+	}
+	return "refused"
 }
 
 // describe gives the status and the beginning of the body, made safe to print.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"strings"
 
 	lib "github.com/CyCoreSystems/ari/v6"
 )
@@ -34,10 +35,10 @@ func (c *Client) DestroyBridge(ctx context.Context, id string) error {
 	return c.send(ctx, http.MethodDelete, path("bridges", id), nil, nil, nil)
 }
 
-// AddChannel puts a channel into a bridge. A channel that is in it already
-// leaves and comes back, audibly.
-func (c *Client) AddChannel(ctx context.Context, bridge, channel string) error {
-	return c.send(ctx, http.MethodPost, path("bridges", bridge, "addChannel"), url.Values{"channel": {channel}}, nil, nil)
+// AddChannel puts channels into a bridge, all or (when one of them is not in
+// Stasis) none. A channel that is in it already leaves and comes back, audibly.
+func (c *Client) AddChannel(ctx context.Context, bridge string, channels ...string) error {
+	return c.send(ctx, http.MethodPost, path("bridges", bridge, "addChannel"), url.Values{"channel": {strings.Join(channels, ",")}}, nil, nil)
 }
 
 // RemoveChannel takes a channel out of a bridge.

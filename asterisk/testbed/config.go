@@ -113,7 +113,7 @@ func (a *Asterisk) files() (map[string]string, error) {
 		"logger.conf":   "[general]\ndateformat=%F %T.%3q\n[logfiles]\n" + verbose,
 		"http.conf": fmt.Sprintf("[general]\nenabled=yes\nbindaddr=127.0.0.1\nbindport=%s\nsessionlimit=%d\n",
 			http, a.opt.SessionLimit),
-		"ari.conf": "[general]\nenabled=yes\npretty=no\nchannelvars=" + channelVars() + "\n" +
+		"ari.conf": "[general]\nenabled=yes\npretty=no\n" +
 			fmt.Sprintf("[%s]\ntype=user\nread_only=no\npassword=%s\n", ARIUser, ARIPassword),
 		"manager.conf": managerConf(a.opt.Manager, ami),
 		// SIPp sends keys from another port than sound, which strict RTP would drop.
@@ -171,17 +171,11 @@ ring = 440+480/2000,0/4000
 congestion = 480+620/250,0/250
 `
 
-func channelVars() string {
-	return strings.Join([]string{
-		dialplan.VarCall, dialplan.VarState, dialplan.VarDone, dialplan.VarTo, dialplan.VarTrunk,
-	}, ",")
-}
-
 func managerConf(enabled bool, port string) string {
 	if !enabled {
 		return "[general]\nenabled=no\n"
 	}
-	return fmt.Sprintf("[general]\nenabled=yes\nbindaddr=127.0.0.1\nport=%s\n[%s]\nsecret=%s\nread=all\nwrite=all\n",
+	return fmt.Sprintf("[general]\nenabled=yes\nbindaddr=127.0.0.1\nport=%s\ntimestampevents=yes\n[%s]\nsecret=%s\nread=all\nwrite=all\n",
 		port, ARIUser, ARIPassword)
 }
 

@@ -261,7 +261,7 @@ func (r recordings) List(ctx context.Context) ([]string, error) {
 func (s *server) makeSinks(context.Context) (err error) {
 	dep := crm.Deps{
 		History: s.history, Report: s.fact, Now: time.Now, Chance: chance, Logger: s.log,
-		Notes: stream.NewNotes(s.client, notesKept), Files: archive{s.links, s.keeper},
+		Notes: stream.NewNotes(s.client, notesKept), Files: archive{s.links, s.keeper.Open},
 	}
 	s.sinks, err = crm.Open(s.cfg.CRM, dep)
 	s.book = crm.NewPhonebook(s.cfg.Identify, s.sinks, dep)
@@ -274,11 +274,11 @@ const notesKept = 30 * 24 * time.Hour
 // archive gives connectors the recordings.
 type archive struct {
 	*links
-	keeper *recorder.Keeper
+	sound func(file string) (*os.File, error)
 }
 
 // Open implements crm.Files.
-func (a archive) Open(r call.Recording) (io.ReadCloser, error) { return a.keeper.Open(r.File) }
+func (a archive) Open(r call.Recording) (io.ReadCloser, error) { return a.sound(r.File) }
 
 // fact gives the loop something to record.
 func (s *server) fact(e call.Event) { s.loop.Post(context.Background(), e) }

@@ -12,7 +12,10 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"markaz/apps/history"
 	"markaz/call"
+	"markaz/call/cause"
+	"markaz/lang"
 	"markaz/stream"
 )
 
@@ -75,7 +78,33 @@ func (c callsCmd) Run(ctx context.Context, cmd *cli, con console) error {
 	if c.JSON {
 		return writeJSON(con.out, list)
 	}
-	return tabulate(con.out, list)
+	if err := tabulate(con.out, list); err != nil || c.ID == "" {
+		return err
+	}
+	return parties(con.out, list[0])
+}
+
+// parties tells of each party of a call, and what the codes mean.
+func parties(w io.Writer, c *call.Call) error {
+	words, table := lang.New().In(language("")), cause.New()
+	meaning := func(sip, q850 int, phrase string) string {
+		if sip == 0 && q850 == 0 {
+			return "-"
+		}
+		return history.Meaning(table, sip, q850, phrase).In(words)
+	}
+	fmt.Fprintln(w)
+	tw := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
+	fmt.Fprintln(tw, "PARTY\tADDRESS\tRING\tTALK\tRESULT\tENDED BY\tMEANING")
+	for i := range c.Legs {
+		l := &c.Legs[i]
+		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", l.Role, dash(strings.TrimSpace(l.Address+" "+l.Agent)), seconds(l.RingMS), seconds(l.TalkMS),
+			dash(string(l.Result)), dash(string(l.By)), meaning(l.SIP, l.Cause, l.Phrase))
+	}
+	if c.Over() {
+		fmt.Fprintf(tw, "call\t-\t-\t%s\t%s\t%s\t%s\n", seconds(c.TalkMS), c.Disposition, dash(string(c.By)), meaning(c.SIP, c.Cause, c.Phrase))
+	}
+	return tw.Flush()
 }
 
 func (c callsCmd) wants(x *call.Call) bool {

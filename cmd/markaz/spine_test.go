@@ -61,6 +61,7 @@ func TestARealCallEndToEnd(t *testing.T) {
 				t.Errorf("second call: %+v", d)
 			}
 			h.hookAgrees(ctx, d)
+			h.explains(ctx, h.record(ctx, "09121111111", recorded))
 			h.Bed.NothingLeft(t)
 		})
 	}

@@ -44,6 +44,13 @@ func (s *Script) Next(f ...Fault) {
 	s.next = append(s.next, f...)
 }
 
+// Clear forgets all faults.
+func (s *Script) Clear() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.next, s.standing = nil, Fault{}
+}
+
 // Always sets the fault of all requests that have none of their own; the zero
 // Fault ends it.
 func (s *Script) Always(f Fault) {

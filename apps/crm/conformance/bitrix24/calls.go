@@ -206,6 +206,12 @@ func (p *Portal) statistics(filter values) []any {
 		if id := filter.text("EXTERNAL_CALL_ID"); id != "" && id != r.ExternalID {
 			continue
 		}
+		if from, ok := isoDate(filter.text(">=CALL_START_DATE")); ok && r.Start.Before(from) {
+			continue
+		}
+		if to, ok := isoDate(filter.text("<CALL_START_DATE")); ok && !r.Start.Before(to) {
+			continue
+		}
 		var file any
 		if r.File != 0 {
 			file = r.File
@@ -214,10 +220,8 @@ func (p *Portal) statistics(filter values) []any {
 			"ID": strconv.Itoa(i + 1), "CALL_ID": r.CallID, "EXTERNAL_CALL_ID": r.ExternalID,
 			"PORTAL_USER_ID": strconv.Itoa(r.User), "PHONE_NUMBER": strings.TrimPrefix(r.Number, "+"),
 			"CALL_DURATION": strconv.Itoa(r.Duration), "CALL_FAILED_CODE": r.Status, "RECORD_FILE_ID": file,
+			"CALL_START_DATE": r.Start.Format(time.RFC3339),
 		})
-		if len(out) == 50 {
-			break
-		}
 	}
 	return out
 }

@@ -21,6 +21,7 @@ import (
 // User is an employee.
 type User struct {
 	ID        int
+	Name      string
 	Extension string
 	Inactive  bool
 }
@@ -133,6 +134,14 @@ func (p *Portal) Rows() []Row {
 		out[i] = *r
 	}
 	return out
+}
+
+// Change lets something happen to the rows behind everybody's back: each is
+// kept only if keep, which may change it, says so.
+func (p *Portal) Change(keep func(*Row) bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.rows = slices.DeleteFunc(p.rows, func(r *Row) bool { return !keep(r) })
 }
 
 // Cards are the users who see a card of the call that bears this external id.

@@ -226,7 +226,7 @@ func (p *Portal) call(who, method string, v values) (any, *refusal) {
 	case "scope":
 		return []string{"telephony", "user_brief", "crm"}, nil
 	case "user.get":
-		return p.users(v.sub("FILTER")), nil
+		return page(p.users(v.sub("FILTER")), v), nil
 	case "event.bind":
 		return p.bind(v)
 	case "telephony.externalline.get":
@@ -244,9 +244,15 @@ func (p *Portal) call(who, method string, v values) (any, *refusal) {
 	case "telephony.externalcall.searchcrmentities":
 		return p.search(v)
 	case "voximplant.statistic.get":
-		return p.statistics(v.sub("FILTER")), nil
+		return page(p.statistics(v.sub("FILTER")), v), nil
 	}
 	return nil, refuse(404, "ERROR_METHOD_NOT_FOUND", "Method not found!")
+}
+
+// page gives 50 of the rows from start on (settings/performance/huge-data.md).
+func page(rows []any, v values) []any {
+	start := min(max(0, v.number("start")), len(rows))
+	return rows[start:min(start+50, len(rows))]
 }
 
 func (p *Portal) users(filter values) []any {
@@ -261,7 +267,7 @@ func (p *Portal) users(filter values) []any {
 		if filter.text("ACTIVE") == "true" && u.Inactive {
 			continue
 		}
-		out = append(out, map[string]any{"ID": strconv.Itoa(u.ID), "ACTIVE": !u.Inactive, "UF_PHONE_INNER": u.Extension})
+		out = append(out, map[string]any{"ID": strconv.Itoa(u.ID), "ACTIVE": !u.Inactive, "UF_PHONE_INNER": u.Extension, "NAME": u.Name})
 	}
 	return out
 }

@@ -26,6 +26,7 @@ type Options struct {
 	Key                string            // of its telephony system
 	LearnPeers         bool              // UpdatePeersIfNotExists: it adds peers that it does not know
 	Peers              []string          // that it knows
+	Users              map[string]string // id of the user of a peer
 	Identities         map[string]string // name by number
 	TokenLife          time.Duration     // default 1 h
 	Forgetful          bool              // a repeated SourceId makes another call
@@ -216,7 +217,11 @@ func (s *Server) getPeer(r *http.Request) (any, *refusal) {
 	if r.PathValue("key") != s.opt.Key || !slices.Contains(s.peers, name) {
 		return nil, refuse(404, "peer not found")
 	}
-	return map[string]any{"Name": name, "TelephonySystemKey": s.opt.Key}, nil
+	peer := map[string]any{"Name": name, "TelephonySystemKey": s.opt.Key, "UserId": nil}
+	if id := s.opt.Users[name]; id != "" {
+		peer["UserId"] = id
+	}
+	return peer, nil
 }
 
 func (s *Server) addPeer(r *http.Request) (any, *refusal) {
