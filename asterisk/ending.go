@@ -2,6 +2,8 @@ package asterisk
 
 import (
 	"net/http"
+	"strconv"
+	"strings"
 
 	"markaz/call"
 )
@@ -13,6 +15,7 @@ type ending struct {
 	seen       bool   // ChannelHangupRequest came
 	soft       bool   // by somebody within Asterisk, not by the phone
 	cause, sip int    // of the request, or of ChannelDestroyed; 0 if not told
+	phrase     string // that came with the code
 	released   bool   // we gave the channel back to the dialplan
 	moved      string // why it lives on without us: the lease ran out, a transfer
 }
@@ -38,9 +41,19 @@ func (e *ending) told(cause, sip int) {
 	}
 }
 
+// refused notes with which code and words the other side refused the call, such
+// as "SIP 403 No money left".
+func (e *ending) refused(why string) {
+	tech, rest, _ := strings.Cut(why, " ")
+	code, phrase, _ := strings.Cut(rest, " ")
+	if sip, err := strconv.Atoi(code); tech == "SIP" && err == nil && sip >= 400 && sip < 700 {
+		e.sip, e.phrase = sip, call.Clean(phrase, 80)
+	}
+}
+
 // verdict is the LegEnded that follows, without the parts that name the leg.
 func (e *ending) verdict(role call.Role, made, answered bool) call.Event {
-	v := call.Event{Kind: call.LegEnded, By: e.by(role, made, answered), Cause: e.cause, SIP: e.sip}
+	v := call.Event{Kind: call.LegEnded, By: e.by(role, made, answered), Cause: e.cause, SIP: e.sip, Text: e.phrase}
 	switch {
 	case e.asked && v.By == call.BySystem:
 		v.Cause = e.askedCause // Asterisk 16 may say 16 all the same

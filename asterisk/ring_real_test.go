@@ -26,9 +26,6 @@ func TestHowRingingEnds(t *testing.T) {
 		{"not found", testbed.RejectWith(404), call.Failed, call.ByAgent, call.CauseUnallocated, 404, 1},
 		{"no answer", testbed.Ignore, call.NoAnswer, call.BySystem, call.CauseNoAnswer, 480, 1},
 	} {
-		if r.bed.Version() == "16" && c.sip == 403 {
-			c.result = call.Rejected // without the SIP code it looks like a person's doing
-		}
 		t.Run(c.what, func(t *testing.T) {
 			r.agent("101", c.reaction)
 			a := ring("C"+strings.ReplaceAll(c.what, " ", ""), "101")
@@ -38,8 +35,9 @@ func TestHowRingingEnds(t *testing.T) {
 			same(t, "result", end.Result, c.result)
 			same(t, "by", end.By, c.by)
 			same(t, "cause", end.Cause, c.cause)
-			if r.bed.Version() != "16" { // which does not tell the SIP code: it is guessed from the cause
-				same(t, "sip", end.SIP, c.sip)
+			same(t, "sip", end.SIP, c.sip)
+			if c.by == call.ByAgent {
+				same(t, "phrase", end.Text, "Rejected")
 			}
 			same(t, "rang", r.count(call.LegRinging, a.Leg), c.rang)
 			same(t, "ends", r.count(call.LegEnded, a.Leg), 1)

@@ -8,6 +8,7 @@ import (
 
 	"markaz/asterisk/ari"
 	"markaz/call"
+	"markaz/dialplan"
 )
 
 // Channel states as Asterisk writes them.
@@ -52,6 +53,8 @@ func channelOf(body lib.Event) string {
 		return b.Channel.ID
 	case *lib.ChannelLeftBridge:
 		return b.Channel.ID
+	case *lib.ChannelUserevent:
+		return b.Channel.ID
 	}
 	return ""
 }
@@ -66,6 +69,10 @@ func (s *Switch) translate(e ari.Event) {
 		s.stateChange(e, b)
 	case *lib.ChannelHangupRequest:
 		s.legs.with(b.Channel.ID, func(l *leg) { l.ending.request(b.Soft, b.Cause, e.TechCause) })
+	case *lib.ChannelUserevent:
+		fields, _ := b.Userevent.(map[string]any)
+		why, _ := fields[dialplan.EndWhy].(string)
+		s.legs.with(b.Channel.ID, func(l *leg) { l.ending.refused(why) })
 	case *lib.ChannelDestroyed:
 		s.legs.with(b.Channel.ID, func(l *leg) { l.ending.told(b.Cause, e.TechCause) })
 		s.finish(b.Channel.ID, e.At)

@@ -43,6 +43,13 @@ const (
 	ContextCheck         = "markaz-check"          // the live test of `markaz doctor`
 )
 
+// EventEnd is the user event by which the dialplan tells with which code and
+// words the other side has refused a call; EndWhy is its only field.
+const (
+	EventEnd = "MarkazEnd"
+	EndWhy   = "why"
+)
+
 // First arguments of Stasis(app,…) and last path elements of the FastAGI
 // address: what the channel wants of Markaz.
 const (

@@ -12,6 +12,8 @@ import (
 
 	lib "github.com/CyCoreSystems/ari/v6"
 	"github.com/coder/websocket"
+
+	"markaz/dialplan"
 )
 
 // frameLimit bounds one event. The largest that Asterisk sends, an attended
@@ -80,10 +82,10 @@ func (c *Client) sort(raw []byte, at time.Time, out chan<- Event) error {
 	switch {
 	case kind == lib.Events.ApplicationReplaced:
 		return ErrReplaced
-	case kind == lib.Events.ChannelUserevent:
+	case kind == lib.Events.ChannelUserevent && !bytes.Contains(raw, []byte(dialplan.EventEnd)):
 		c.beats.heard(raw)
 	case c.cfg.Watch && dull(kind, raw):
-	case use == used:
+	case use == used, kind == lib.Events.ChannelUserevent:
 		e, err := c.decode(kind, raw, at)
 		if err != nil {
 			c.observe.Event("unreadable", false)
