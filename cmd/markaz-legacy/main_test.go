@@ -3,6 +3,8 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -23,9 +25,23 @@ func TestParse(t *testing.T) {
 	if code != exitOK || strings.Count(out, "\n") != 2 || !strings.Contains(out, `"number":"02188776655"`) || !strings.Contains(out, `"kind":"header"`) {
 		t.Errorf("exit %d\n%s", code, out)
 	}
-	code, out, _ = command(t, "L1C0912@L1HF@", "parse", "--profile", "segal")
-	if code != exitOK || !strings.Contains(out, `"kind":"ring"`) || !strings.Contains(out, `"kind":"answer"`) {
-		t.Errorf("exit %d\n%s", code, out)
+	code, out, _ = command(t, "L1C0912@L1HF@L1HND: T0257@L2HF@L2D9@L2HND:9 T0000@", "parse", "--profile", "segal")
+	var got []string
+	for line := range strings.Lines(out) {
+		var v map[string]any
+		if err := json.Unmarshal([]byte(line), &v); err != nil {
+			t.Fatal(err)
+		}
+		for _, key := range []string{"kind", "direction", "ext", "trunk", "number", "hidden", "start", "ring_s", "duration_s", "missed", "transferred", "account", "condition"} {
+			if _, ok := v[key]; !ok {
+				t.Errorf("no %s in %s", key, line)
+			}
+		}
+		got = append(got, fmt.Sprint(v["kind"], " ", v["direction"], " ", v["trunk"], " ", v["number"], " ", v["duration_s"], " ", v["missed"]))
+	}
+	want := "ring in 1 0912 <nil> <nil>|answer in 1 0912 <nil> <nil>|call in 1 0912 177 false|off_hook out 2 <nil> <nil> <nil>|digit none 2 <nil> <nil> <nil>|call out 2 9 0 <nil>"
+	if code != exitOK || strings.Join(got, "|") != want {
+		t.Errorf("exit %d\n%s\nwant %s", code, strings.Join(got, "|"), want)
 	}
 	for _, args := range [][]string{
 		{"parse", "--model", "KX-1232", "--date", "DD/MM/YY"},

@@ -95,20 +95,15 @@ func pieces(in io.Reader, take func([]byte)) error {
 	}
 }
 
-// frame is a line monitor's frame in the form of a record.
+// frame is a line monitor's frame in the form of a record, with what only
+// such a device tells.
 type frame struct {
-	Kind      string `json:"kind"`
-	Direction string `json:"direction"`
-	Trunk     string `json:"trunk"`
-	Number    string `json:"number,omitempty"`
-	Name      string `json:"name,omitempty"`
-	Missed    *bool  `json:"missed"`
-	Event     string `json:"event"`
-	Digit     string `json:"digit,omitempty"`
-	Duration  string `json:"duration_printed,omitempty"`
-	Count     int    `json:"count,omitempty"`
-	Hidden    bool   `json:"hidden"`
-	Raw       string `json:"raw,omitempty"` // of an unknown frame
+	smdr.Form
+	Event string `json:"event"`
+	Line  string `json:"line"`
+	Digit string `json:"digit,omitempty"`
+	Count int    `json:"count,omitempty"`
+	Raw   string `json:"raw,omitempty"` // of an unknown frame
 }
 
 func frames(con console, enc *json.Encoder, name string) error {
@@ -117,11 +112,11 @@ func frames(con console, enc *json.Encoder, name string) error {
 		return exit(exitConfig, "%w", err)
 	}
 	var failed error
-	rings := map[string]bool{} // lines that ring
+	f := former{profile: p, lines: map[string]*lineCall{}}
 	cut := monitor.NewCutter(p.Frame)
 	take := func(_, b []byte) {
 		if len(b) > 0 {
-			failed = errors.Join(failed, enc.Encode(form(p.Match(time.Now(), b), b, rings)))
+			failed = errors.Join(failed, enc.Encode(f.form(p.Match(time.Now(), b), b)))
 		}
 	}
 	err = pieces(con.in, func(b []byte) { cut.Write(b, take) })
@@ -129,33 +124,61 @@ func frames(con console, enc *json.Encoder, name string) error {
 	return errors.Join(err, failed)
 }
 
-func form(s monitor.Signal, raw []byte, rings map[string]bool) frame {
-	f := frame{
-		Kind: string(s.Event), Direction: "none", Trunk: s.Line, Number: s.Number, Name: s.Name, Event: string(s.Event),
-		Digit: s.Digit, Duration: s.Printed, Count: s.Count, Hidden: s.Restricted,
+// former remembers what the frames before have told of a line.
+type former struct {
+	profile *monitor.Profile
+	lines   map[string]*lineCall
+}
+
+type lineCall struct {
+	number, name  string
+	hidden, rings bool
+}
+
+func (f *former) form(s monitor.Signal, raw []byte) frame {
+	c := f.lines[s.Line]
+	if c == nil {
+		c = &lineCall{}
+		f.lines[s.Line] = c
 	}
+	out := frame{Event: string(s.Event), Line: s.Line, Digit: s.Digit, Count: s.Count}
+	out.Kind, out.Direction, out.Hidden, out.Trunk = string(s.Event), "none", s.Restricted, &s.Line
+	number, name := s.Number, s.Name
 	switch s.Event {
 	case monitor.CID, monitor.Ring:
-		f.Kind, f.Direction, rings[s.Line] = "ring", "in", true
-	case monitor.OffHook:
-		f.Direction = "out"
-		if rings[s.Line] {
-			f.Kind, f.Direction = "answer", "in"
+		c.rings = true
+		if s.Event == monitor.CID {
+			c.number, c.name, c.hidden = s.Number, s.Name, s.Restricted
 		}
-	case monitor.OnHook:
-		f.Kind, f.Direction, f.Number = "call", "out", s.Dialled
-		if rings[s.Line] && s.Dialled == "" {
-			f.Direction = "in"
+		out.Kind, out.Direction, number, name, out.Hidden = "ring", "in", c.number, c.name, c.hidden
+	case monitor.OffHook, monitor.Answer:
+		out.Direction, number = "out", s.Dialled
+		if c.rings {
+			out.Kind, out.Direction, number, name, out.Hidden = "answer", "in", c.number, c.name, c.hidden
 		}
-		delete(rings, s.Line)
-	case monitor.Missed:
-		missed := true
-		f.Kind, f.Direction, f.Missed = "call", "in", &missed
-		delete(rings, s.Line)
+	case monitor.OnHook, monitor.Missed:
+		out.Kind, out.Direction, number = "call", "out", s.Dialled
+		if c.rings && s.Dialled == "" || s.Event == monitor.Missed {
+			out.Direction, number, name, out.Hidden = "in", c.number, c.name, c.hidden
+			missed := s.Event == monitor.Missed
+			out.Missed = &missed
+		}
+		*c = lineCall{}
 	case monitor.Unknown:
-		f.Raw = string(raw)
+		out.Raw = string(raw)
 	}
-	return f
+	out.Number, out.Name, out.Duration = text(number), text(name), f.profile.Seconds(s.Printed)
+	if !s.Stamp.IsZero() {
+		out.Start = text(s.Stamp.Format("2006-01-02T15:04:05"))
+	}
+	return out
+}
+
+func text(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
 }
 
 func findProfile(name string) (*monitor.Profile, error) {

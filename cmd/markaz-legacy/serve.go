@@ -51,6 +51,7 @@ const memory = 64 << 20
 // only is the key of the one source to connect; "" connects all.
 func open(cfg *config, logger *slog.Logger, only string) (*sidecar, error) {
 	debug.SetMemoryLimit(memory)
+	debug.SetGCPercent(25) // little is live, and the collector has little to do
 	log, err := stream.Open(cfg.Stream, logger)
 	if err != nil {
 		return nil, opening(err)
@@ -96,6 +97,7 @@ func (s *sidecar) run(ctx context.Context) error {
 		g.Go(func() error { return s.http(ctx) })
 	}
 	_, _ = daemon.SdNotify(false, daemon.SdNotifyReady) // no systemd, no need
+	debug.FreeOSMemory() // what starting took
 	s.logger.Info("receiving", "sources", len(s.cfg.Legacy.Sources), "version", version)
 	err := g.Wait()
 	_, _ = daemon.SdNotify(false, daemon.SdNotifyStopping)

@@ -186,7 +186,7 @@ func (s *stage) calls() []call.Call {
 }
 
 // exchange is a fake exchange that ends with the test.
-func exchange(t *testing.T, opt testbed.Options) (p *testbed.PBX, address string) {
+func exchange(t testing.TB, opt testbed.Options) (p *testbed.PBX, address string) {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

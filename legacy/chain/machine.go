@@ -101,11 +101,11 @@ func (m *Machine) Record(at time.Time, r *smdr.Record, line []byte) ([]call.Even
 			return nil, Future
 		}
 	}
-	moment := printed
+	moment, shown := printed, r.Printed
 	if r.StartTime {
-		moment = printed.Add(time.Duration(max(r.Duration, 0)) * time.Second)
+		moment, shown = printed.Add(time.Duration(max(r.Duration, 0))*time.Second), shown+int64(max(r.Duration, 0))
 	}
-	minute := moment.Unix() / 60
+	minute := shown / 60 // as printed: in the hour that comes twice, one cannot tell which it was
 	if !r.HasTime {
 		minute = 0
 	}

@@ -136,6 +136,22 @@ func (s Signal) String() string {
 	return b.String()
 }
 
+// Seconds reads a duration as it is printed; nil if there is none. Where the
+// profile leaves the format to comparison with our clock, and there is none
+// to compare with, minutes and seconds are assumed.
+func (p *Profile) Seconds(printed string) *int {
+	formats := []string{p.Duration.Format}
+	if p.Duration.Format == "auto" {
+		formats = []string{"mmss", "seconds"}
+	}
+	for _, format := range formats {
+		if n, ok := readDuration(printed, format); ok {
+			return &n
+		}
+	}
+	return nil
+}
+
 // readDuration reads a printed duration in seconds, in a format.
 func readDuration(printed, format string) (int, bool) {
 	n, err := strconv.Atoi(printed)

@@ -57,13 +57,22 @@ func Models() []string {
 
 // FamilyOf finds a model's family; "KX-", blanks, hyphens and letter case do
 // not matter. KX-1232 is refused: it prints no record when a call rings, and
-// its lines are not those of KX-TD1232.
+// its lines are not those of KX-TD1232. DBS, ICX and KX-HTS are refused: they
+// print other records.
 func FamilyOf(model string) (Family, error) {
 	bare := strings.NewReplacer("-", "", " ", "", "_", "").Replace(strings.ToUpper(model))
 	bare = strings.TrimPrefix(bare, "KX")
 	if bare == "1232" || bare == "T1232" {
 		return 0, fmt.Errorf("model %s is not supported: it prints no record when a call rings; "+
 			"attach its lines to a line monitor instead, or name KX-TD1232 if that is what you have", model)
+	}
+	switch {
+	case strings.HasPrefix(bare, "DBS"), strings.HasPrefix(bare, "ICX"):
+		return 0, fmt.Errorf("model %s is not supported: its records have no year and a layout of their own; "+
+			"attach its lines to a line monitor instead", model)
+	case strings.HasPrefix(bare, "HTS"):
+		return 0, fmt.Errorf("model %s is not supported as an exchange: it prints comma-separated records of the Asterisk inside it; "+
+			"attach its lines to a line monitor instead", model)
 	}
 	for f, models := range families() {
 		for m := range strings.FieldsSeq(models) {

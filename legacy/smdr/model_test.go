@@ -20,6 +20,11 @@ func TestFamilyOf(t *testing.T) {
 			t.Errorf("%s: %v", model, err)
 		}
 	}
+	for _, model := range []string{"DBS576", "KX-HTS824", "KX-HTS32"} {
+		if _, err := FamilyOf(model); err == nil || !strings.Contains(err.Error(), "line monitor instead") {
+			t.Errorf("%s: %v", model, err)
+		}
+	}
 	if _, err := FamilyOf("KX-TDX9"); err == nil || !strings.Contains(err.Error(), "KX-NS500") {
 		t.Errorf("an unknown model: %v", err)
 	}
