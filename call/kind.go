@@ -68,7 +68,7 @@ const (
 const (
 	AgentChanged      Kind = "agent.state"     // Agent, State, Reason
 	ExtensionChanged  Kind = "extension.state" // Address, State
-	TrunkAlarm        Kind = "trunk.alarm"
+	TrunkAlarm        Kind = "trunk.alarm"     // Trunk, State: no_money, Reason: key of the catalogue, SIP, Cause, Text, Data: call
 	QualityAlarm      Kind = "quality.alarm"
 	DeliveryFailed    Kind = "delivery.failed"
 	DeliveryRecovered Kind = "delivery.recovered"

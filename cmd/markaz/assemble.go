@@ -24,6 +24,7 @@ import (
 	"markaz/apps/history"
 	"markaz/apps/inbound"
 	"markaz/apps/recording"
+	"markaz/apps/trunkalarm"
 	"markaz/asterisk"
 	"markaz/asterisk/ari"
 	"markaz/call"
@@ -174,6 +175,7 @@ func (s *server) makeCalls(ctx context.Context) error {
 		Machines: append([]apps.Machine{
 			inbound.New(s.cfg.Inbound, book, s.floor, store),
 			recording.New(s.keeper),
+			trunkalarm.New(),
 			crm.Identify{},
 		}, requests...),
 	})
