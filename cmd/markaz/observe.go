@@ -29,7 +29,7 @@ func (s *server) makeObserver(ctx context.Context) (err error) {
 	background := context.WithoutCancel(ctx) // the loop outlives the signal to stop
 	s.watched.by, err = observe.New(cfg, observe.Deps{
 		ARI: s.cfg.Asterisk.ARI, Log: s.log.With("source", cfg.Source), Now: time.Now,
-		Sink: func(e call.Event) { s.loop.Post(background, e) },
+		Sink: func(e call.Event) { s.loop.Post(background, audible(e)) },
 		Open: s.watched.open, Last: s.watched.last, Mine: s.sw.CallOf,
 	})
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 	"markaz/apps/clicktocall"
 	"markaz/apps/control"
 	"markaz/apps/spy"
+	"markaz/call"
 	"markaz/call/number"
 	"markaz/ivr"
 )
@@ -90,4 +91,13 @@ func (c *config) validateRequests() error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// audible adds to an observed call what the observer cannot know: that the
+// switch can let supervisors listen to any channel of the PBX.
+func audible(e call.Event) call.Event {
+	if e.Kind == call.CallStarted {
+		e.Caps = append(slices.Clip(e.Caps), call.CapSpy)
+	}
+	return e
 }

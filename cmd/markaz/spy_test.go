@@ -323,3 +323,61 @@ func TestClickToCall(t *testing.T) {
 	}
 	h.Bed.NothingLeft(t)
 }
+
+// elsewhere is a dialplan that knows nothing of Markaz, in front of ours.
+const elsewhere = `#include markaz.conf
+[from-elsewhere]
+exten => _022.,1,Queue(support)
+exten => _023.,1,Dial(PJSIP/101&PJSIP/102,20)
+exten => _021.,1,Goto(markaz-inbound-stasis,${EXTEN},1)
+`
+
+// A supervisor on calls of app_queue and of a ring group, which Markaz only
+// observes; it can hang them up, too, and do no more.
+func TestASupervisorOnCallsOfAnotherDialplan(t *testing.T) {
+	t.Setenv("MARKAZ_ASTERISK__OBSERVE__ENABLED", "true")
+	h := newHouse(t, office.Options{Bed: testbed.Options{
+		TrunkContext: "from-elsewhere", Files: map[string]string{"extensions.conf": elsewhere},
+		Queues: map[string][]string{"support": {"PJSIP/102"}},
+	}})
+	ctx := h.within(90 * time.Second)
+	reza, boss := h.agent(ctx, "102"), h.agent(ctx, "105")
+	reza.OnCall(answerAndSpeak)
+	for number, from := range map[string]string{"02212345678": "09121111111", "02312345678": "09122222222"} {
+		caller := h.dial(ctx, number, from)
+		caller.Speak()
+		agent, err := reza.NextCall(ctx)
+		h.must(err)
+		h.hear(ctx, ears{caller: {agent}, agent: {caller}})
+		id := h.live(ctx, from)
+		began := time.Now()
+		b := h.listens(ctx, boss, id, call.Spy)
+		h.hear(ctx, ears{b: {caller, agent}, caller: {agent}, agent: {caller}})
+		h.must(b.SendDTMF(ctx, "5"))
+		h.hear(ctx, ears{agent: {caller, b}, caller: {agent}, b: {caller, agent}})
+		h.must(b.SendDTMF(ctx, "6"))
+		h.hear(ctx, ears{caller: {agent, b}, agent: {caller, b}, b: {caller, agent}})
+		h.must(b.SendDTMF(ctx, "4"))
+		h.hear(ctx, ears{caller: {agent}, agent: {caller}, b: {caller, agent}})
+		h.unbroken("the caller", caller, began, time.Now())
+		if out, err := h.Command(ctx, "spy", id, "--as", "105", "--mode", "takeover"); err == nil || !strings.Contains(err.Error(), "another dialplan") {
+			t.Errorf("taking over: %q, %v", out, err)
+		}
+		h.post(ctx, "/v1/calls/"+id+"/actions", "", map[string]any{"action": "hangup"})
+		for _, c := range []*conversation{caller, agent, b} {
+			_, err := c.WaitEnd(ctx)
+			h.must(err)
+		}
+		r := h.record(ctx, from, ended)
+		if r.Disposition != call.CallAnsweredD || len(r.Monitors) != 1 || r.Monitors[0].Ended == nil ||
+			!slices.Equal(r.Monitors[0].Modes, []string{"spy", "whisper", "barge", "spy"}) {
+			t.Errorf("the record: %+v", r)
+		}
+	}
+	all, err := h.Calls(ctx)
+	h.must(err)
+	if len(all) != 2 {
+		t.Errorf("%d records of two calls: %+v", len(all), all)
+	}
+	h.Bed.NothingLeft(t)
+}
