@@ -42,8 +42,13 @@ endpoint=%[1]s
 match=127.0.0.%[2]d
 `, name, i+1)
 	}
+	a.writePhones(&b)
+	return b.String()
+}
+
+func (a *Asterisk) writePhones(b *strings.Builder) {
 	for i := range a.opt.Extensions {
-		fmt.Fprintf(&b, `[%[1]s](leg)
+		fmt.Fprintf(b, `[%[1]s](leg)
 context=%[2]s
 auth=%[1]s
 aors=%[1]s
@@ -60,7 +65,7 @@ remove_existing=yes
 `, Extension(i), a.opt.AgentContext, Password)
 	}
 	for i := range a.opt.Robots {
-		fmt.Fprintf(&b, `[%[1]s](leg)
+		fmt.Fprintf(b, `[%[1]s](leg)
 context=%[2]s
 aors=%[1]s
 callerid="Robot %[1]s" <%[1]s>
@@ -69,7 +74,6 @@ type=aor
 contact=sip:%[1]s@%[3]s
 `, Robot(i), a.opt.AgentContext, a.robotAddr())
 	}
-	return b.String()
 }
 
 // Extension is the number of the i-th phone, from 0: 101, 102, …
