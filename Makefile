@@ -11,7 +11,6 @@ ASTERISK ?= 22
 RUN      ?= .
 PKG      ?= ./...
 FUZZTIME ?= 30s
-COMMANDS := $(wildcard cmd/markaz cmd/markaz-legacy)
 
 .PHONY: setup build portable test test-16 test-odoo lint demo bench fuzz clean
 
@@ -20,7 +19,8 @@ setup: ## install what is missing, for all targets
 
 build: ## bin/markaz, bin/markaz-legacy
 	@mkdir -p bin
-	go build -trimpath -ldflags '-X main.version=$(VERSION)' -o bin/ $(addprefix ./,$(COMMANDS))
+	go build -trimpath -ldflags '-X main.version=$(VERSION)' -o bin/ ./cmd/markaz
+	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/ ./cmd/markaz-legacy
 
 # Old exchanges and line monitors hang on such machines.
 PORTS := linux/arm64 windows/amd64

@@ -21,7 +21,9 @@ import (
 func BenchmarkIdle(b *testing.B) {
 	dir := b.TempDir()
 	program := filepath.Join(dir, "markaz-legacy")
-	if out, err := exec.Command("go", "build", "-trimpath", "-o", program, ".").CombinedOutput(); err != nil {
+	build := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", program, ".")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
 		b.Fatalf("%v\n%s", err, out)
 	}
 	redis := redisbed.StartT(b, redisbed.Options{})
@@ -51,9 +53,6 @@ func BenchmarkIdle(b *testing.B) {
 			b.Fatal(err)
 		}
 		b.ReportMetric(resident(b, p.PID()), "MB-resident")
-		if text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.PID())); err == nil {
-			b.Log(string(text))
-		}
 		b.ReportMetric((after-before).Seconds()/10*100, "%-of-a-core")
 		if !p.Stop(10 * time.Second) {
 			b.Error("had to be killed")

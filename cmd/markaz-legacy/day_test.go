@@ -2,10 +2,12 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
 	"strconv"
 	"sync"
 	"testing"
@@ -71,7 +73,7 @@ func TestBusyDay(t *testing.T) {
 	pbx.Print(last.Format("02/01/06 03:04PM") + "   299    LOG OUT")
 	s.until(90*time.Second, "the last record", func(e call.Event) bool { return e.Kind == call.AgentChanged && e.Address == "299" })
 	s.stop()
-	t.Logf("%d calls, %d lines; %s", len(truth), len(printed), met)
+	t.Logf("%d calls, %d lines; %s; %.1f MB of events, %.1f MB of journal", len(truth), len(printed), met, s.size(), s.onDisk("journal"))
 	for _, fault := range testbed.Compare(truth, s.calls()) {
 		t.Error(fault)
 	}
@@ -132,4 +134,32 @@ func (s *stage) trouble(ctx context.Context, pbx *testbed.PBX, chance *rand.Rand
 		}
 	}
 	return m
+}
+
+// size is how much the stream's events take as JSON, in MB.
+func (s *stage) size() float64 {
+	n := 0
+	for _, e := range s.events() {
+		b, err := json.Marshal(e)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		n += len(b)
+	}
+	return float64(n) / 1e6
+}
+
+// onDisk is how much a folder of the sidecar's takes, in MB.
+func (s *stage) onDisk(name string) float64 {
+	files, err := filepath.Glob(filepath.Join(s.dir, name, "*"))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	n := int64(0)
+	for _, f := range files {
+		if info, err := os.Stat(f); err == nil {
+			n += info.Size()
+		}
+	}
+	return float64(n) / 1e6
 }

@@ -97,7 +97,7 @@ func (s *sidecar) run(ctx context.Context) error {
 		g.Go(func() error { return s.http(ctx) })
 	}
 	_, _ = daemon.SdNotify(false, daemon.SdNotifyReady) // no systemd, no need
-	debug.FreeOSMemory() // what starting took
+	debug.FreeOSMemory()                                // what starting took
 	s.logger.Info("receiving", "sources", len(s.cfg.Legacy.Sources), "version", version)
 	err := g.Wait()
 	_, _ = daemon.SdNotify(false, daemon.SdNotifyStopping)
