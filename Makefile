@@ -33,7 +33,7 @@ portable: ## bin/markaz-legacy for other machines
 
 # Tests with real calls measure what callers hear, gaps of tenths of a second
 # among it: they get the machine for themselves, after all others.
-REAL  := ./dialplan ./asterisk ./asterisk/testbed ./asterisk/observe ./cmd/markaz
+REAL  := ./dialplan ./asterisk ./asterisk/testbed ./asterisk/observe ./apps/dashboard ./cmd/markaz
 GOTEST = REQUIRE_REAL=1 ASTERISK=$(ASTERISK) go test -race -timeout 15m -run '$(RUN)'
 
 test: setup ## all tests; RUN=regexp PKG=./queue/... narrow it

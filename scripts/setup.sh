@@ -33,7 +33,7 @@ as_root() {
 missing_packages() {
   local pair
   for pair in redis-server:redis-server debootstrap:debootstrap sox:sox espeak-ng:espeak-ng \
-    promtool:prometheus pgrep:procps unshare:util-linux mount:mount gcc:gcc make:make; do
+    promtool:prometheus chromium:chromium pgrep:procps unshare:util-linux mount:mount gcc:gcc make:make; do
     PATH=$PATH:/usr/sbin:/sbin command -v "${pair%%:*}" >/dev/null || echo "${pair##*:}"
   done
   [ -e /etc/ssl/certs/ca-certificates.crt ] || echo ca-certificates

@@ -29,6 +29,7 @@ type demo struct {
 	ticker *proc.Process // prints the events
 	phones []*testbed.Phone
 	branch *branch // without Asterisk
+	desk   desk
 
 	mu  sync.Mutex // one line at a time
 	out io.Writer
@@ -47,6 +48,9 @@ func open(ctx context.Context, binary string) (d *demo, err error) {
 		return d, err
 	}
 	d.web = httptest.NewServer(d.hook)
+	if d.desk, err = newDesk(); err != nil {
+		return d, err
+	}
 	cache, err := os.UserCacheDir()
 	if err != nil {
 		return d, fmt.Errorf("find cache folder: %w", err)
@@ -66,10 +70,14 @@ func open(ctx context.Context, binary string) (d *demo, err error) {
 	if err := d.hire(ctx); err != nil {
 		return d, err
 	}
+	if err := d.answer(ctx); err != nil {
+		return d, err
+	}
 	if _, err := d.openBranch(context.WithoutCancel(ctx), binary+"-legacy"); err != nil {
 		return d, err
 	}
 	d.say("Ready after %v: three agents are registered; a branch with a Panasonic exchange and a Segal line monitor is attached.", time.Since(begin).Round(100*time.Millisecond))
+	d.welcome()
 	return d, d.follow()
 }
 
@@ -93,7 +101,9 @@ func (d *demo) sections(prompts string) map[string]string {
     agents: [reza, olga]
     announce: {at_join: true, every: 10s, position: true}`,
 		"recorder": "{rules: [{}]}",
-		"crm":      fmt.Sprintf("\n  - name: hook\n    webhook: {url: %q, secrets: [%q], allow_private: true}", d.web.URL, hookSecret),
+		"access":   d.desk.access(),
+		"spy":      "{}", "clicktocall": "{}",
+		"crm": fmt.Sprintf("\n  - name: hook\n    webhook: {url: %q, secrets: [%q], allow_private: true}", d.web.URL, hookSecret),
 	}
 }
 
@@ -166,7 +176,8 @@ func (d *demo) say(format string, args ...any) {
 func (d *demo) addresses() {
 	o := d.office
 	d.say(`
-Everything is running; Ctrl-C ends it.
+Everything is running.
+  dashboard     %[3]s (boss, password %[10]s)
   call records  %[1]s calls --config %[2]s
   live events   %[1]s events --follow --config %[2]s
   health        %[3]s/readyz
@@ -177,7 +188,7 @@ Everything is running; Ctrl-C ends it.
   recordings    %[8]s
   log           %[9]s`,
 		o.Binary(), o.ConfigFile(), o.Web(), o.Bed.SIPAddr(), testbed.Password, o.Bed.ARIURL(), o.Redis.Addr(),
-		filepath.Join(o.Dir(), "recordings"), o.LogFile())
+		filepath.Join(o.Dir(), "recordings"), o.LogFile(), d.desk.password)
 }
 
 // Close ends everything.

@@ -44,7 +44,7 @@ func run(ctx context.Context) error {
 	}
 	err = d.show(limited)
 	if err == nil {
-		<-limited.Done()
+		d.goOn(limited)
 	}
 	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
 		err = nil // Ctrl-C in the middle of a call is no failure

@@ -34,7 +34,7 @@ type Deps struct {
 
 // Config are the hub's settings; the zero value of each means its default.
 type Config struct {
-	Every     time.Duration // at most one message to each page in this time; default 40 ms
+	Every     time.Duration // at most one message to each page in this time; default 30 ms
 	Heartbeat time.Duration // a page that hears nothing for longer knows that what it has is old; default 3 s
 	Patience  time.Duration // how long a write to a page may take; default 10 s
 	Readers   int           // open streams; default 2000
@@ -46,7 +46,7 @@ func (c *Config) complete() {
 			*d = v
 		}
 	}
-	def(&c.Every, 40*time.Millisecond)
+	def(&c.Every, 30*time.Millisecond)
 	def(&c.Heartbeat, 3*time.Second)
 	def(&c.Patience, 10*time.Second)
 	if c.Readers <= 0 {
