@@ -28,12 +28,13 @@ type stage struct {
 	loop *apps.Loop
 	out  []string
 
-	restored uint64
+	restored uint64 // events, all of one call
+	memory   func(state string) string
 }
 
-func newStage(t *testing.T, machines ...apps.Machine) *stage {
+func newStage(t *testing.T, memory func(string) string, machines ...apps.Machine) *stage {
 	t.Helper()
-	s := &stage{t: t, now: time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)}
+	s := &stage{t: t, now: time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC), memory: memory}
 	n := 0
 	var err error
 	s.loop, err = apps.NewLoop(apps.Config{}, apps.Deps{
@@ -59,7 +60,11 @@ func (s *stage) Do(a call.Action) {
 	words := []string{"  do", v.Type().Name()}
 	for i := range v.NumField() {
 		if f := v.Field(i); !f.IsZero() {
-			words = append(words, strings.ToLower(v.Type().Field(i).Name)+"="+strings.ReplaceAll(fmt.Sprint(f.Interface()), " ", "_"))
+			text := fmt.Sprint(f.Interface())
+			if v.Type().Field(i).Name == "State" && s.memory != nil {
+				text = s.memory(text)
+			}
+			words = append(words, strings.ToLower(v.Type().Field(i).Name)+"="+strings.ReplaceAll(text, " ", "_"))
 		}
 	}
 	s.out = append(s.out, strings.Join(words, " "))
@@ -125,7 +130,7 @@ func (s *stage) event(words []string) (e call.Event) {
 		switch n, err := strconv.Atoi(v); {
 		case k == "caps":
 			fields[k] = []string{v}
-		case k == "modes":
+		case k == "modes", k == "alone":
 			fields["data"] = map[string]string{k: v}
 		case k == "observed":
 			fields[k] = true
@@ -147,8 +152,9 @@ func (s *stage) event(words []string) (e call.Event) {
 
 // Transcripts plays each file of testdata on machines of its own. A file is what
 // comes in, at the margin, and what comes out, below it. Its first line may set
-// the configuration: "! {json}".
-func Transcripts(t *testing.T, update bool, make func(t *testing.T, config string) []apps.Machine) {
+// the configuration: "! {json}". Memory, if given, shortens the states that are
+// remembered on legs.
+func Transcripts(t *testing.T, update bool, memory func(state string) string, make func(t *testing.T, config string) []apps.Machine) {
 	t.Helper()
 	files, err := filepath.Glob("testdata/*.txt")
 	if err != nil || len(files) == 0 {
@@ -165,7 +171,7 @@ func Transcripts(t *testing.T, update bool, make func(t *testing.T, config strin
 			if !given {
 				config = "{}"
 			}
-			s := newStage(t, make(t, config)...)
+			s := newStage(t, memory, make(t, config)...)
 			for line := range strings.Lines(string(data)) {
 				line = strings.TrimRight(line, "\n")
 				switch {

@@ -41,7 +41,7 @@ func (iran) Office(number string) bool {
 }
 
 func TestTranscripts(t *testing.T) {
-	apptest.Transcripts(t, *update, func(t *testing.T, config string) []apps.Machine {
+	apptest.Transcripts(t, *update, nil, func(t *testing.T, config string) []apps.Machine {
 		cfg := Config{Trunk: "trunk", CallerID: "02188", CallerIDs: []string{"02199"}}
 		if err := json.Unmarshal([]byte(config), &cfg); err != nil {
 			t.Fatal(err)

@@ -28,7 +28,7 @@ func (places) Dial(_, number string, _ time.Time) (dial, shown string, inside bo
 func (places) Queue(name string) bool { return name == "sales" }
 
 func TestTranscripts(t *testing.T) {
-	apptest.Transcripts(t, *update, func(*testing.T, string) []apps.Machine { return []apps.Machine{New(places{})} })
+	apptest.Transcripts(t, *update, nil, func(*testing.T, string) []apps.Machine { return []apps.Machine{New(places{})} })
 }
 
 // Every refusal has a sentence.

@@ -59,7 +59,7 @@ func newExchange(b *testing.B, live int) *exchange {
 	if err := cfg.Validate(); err != nil {
 		b.Fatal(err)
 	}
-	x := &exchange{now: noon}
+	x := &exchange{now: time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)}
 	x.loop, err = apps.NewLoop(apps.Config{}, apps.Deps{
 		Log: x, Switch: x, Machines: []apps.Machine{New(cfg, book, agents, voice{})},
 		Now: func() time.Time { return x.now }, Logger: slog.New(slog.DiscardHandler), Source: "pbx",

@@ -106,6 +106,9 @@ func (a *App) chosen(out *call.Out, s *session, c ivr.Choice) {
 
 // hangup ends the caller's leg; everything else follows from its end.
 func (a *App) hangup(out *call.Out, s *session) {
+	if s.phase == leaving {
+		return
+	}
 	s.phase = leaving
 	out.Do(call.Hangup{Leg: s.leg, Cause: call.CauseNormal})
 }

@@ -15,7 +15,7 @@ import (
 var update = flag.Bool("update", false, "rewrite the transcripts")
 
 func TestTranscripts(t *testing.T) {
-	apptest.Transcripts(t, *update, func(t *testing.T, config string) []apps.Machine {
+	apptest.Transcripts(t, *update, nil, func(t *testing.T, config string) []apps.Machine {
 		var cfg Config
 		if err := json.Unmarshal([]byte(config), &cfg); err != nil {
 			t.Fatal(err)
