@@ -35,6 +35,7 @@ func (m *Machine) destroyed(c *channel, msg *message) {
 		delete(m.locals, c.pair)
 	}
 	delete(m.channels, c.id)
+	m.recent[c.id] = m.at
 }
 
 // finish tells the end of a party, and what ends with it.

@@ -21,7 +21,8 @@ type Machine struct {
 	locals   map[string]*channel // one half, by the name that both share
 	convs    []*conv             // living, oldest first
 	handled  func(channel string) (call string)
-	at       time.Time // of the newest event
+	at       time.Time            // of the newest event
+	recent   map[string]time.Time // channels that have ended within keepRecent, and when
 	out      []call.Event
 }
 
@@ -37,6 +38,7 @@ func NewMachine(cfg Config, handled func(channel string) string) (*Machine, erro
 	}
 	return &Machine{
 		cfg: cfg, names: names{patterns: p, none: regexp.MustCompile(noTelephone)}, handled: handled,
+		recent:   map[string]time.Time{},
 		channels: map[string]*channel{}, bridges: map[string]*bridge{}, locals: map[string]*channel{},
 	}, nil
 }
@@ -56,12 +58,22 @@ func (m *Machine) Step(raw []byte) ([]call.Event, error) {
 	return m.told(), nil
 }
 
+// keepRecent is how long a channel that has ended is remembered: its record may
+// be read as one of a time in which nobody watched, for records have whole
+// seconds and come late.
+const keepRecent = time.Minute
+
 // Tick tells what the passing of time alone decides.
 func (m *Machine) Tick(now time.Time) []call.Event {
 	if now.After(m.at) {
 		m.at = now
 	}
 	m.ripen()
+	for id, ended := range m.recent {
+		if m.at.Sub(ended) > keepRecent {
+			delete(m.recent, id)
+		}
+	}
 	return m.told()
 }
 

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
-	"slices"
 	"sync"
 	"time"
 
@@ -25,6 +24,7 @@ type Deps struct {
 	Log  *slog.Logger        //
 	Now  func() time.Time    //
 	Open []*call.Call        // calls that were going on when an earlier process stopped
+	Told []string            // channels of calls that ended shortly before Last
 	Last time.Time           // of the last event that was told; zero if there is none
 	Mine func(string) string // the call that Markaz handles on a channel, "" for none
 }
@@ -55,6 +55,9 @@ func New(cfg Config, dep Deps) (*Observer, error) {
 		return nil, err
 	}
 	m.Restore(dep.Open)
+	for _, id := range dep.Told {
+		m.recent[id] = dep.Last
+	}
 	dep.ARI.App, dep.ARI.Watch = cfg.App, true
 	o := &Observer{cfg: cfg, dep: dep, zone: zone, stats: newStats(), machine: m, seen: dep.Last}
 	o.ari = ari.New(dep.ARI, o.stats)
@@ -220,27 +223,23 @@ func (o *Observer) gap(snap Snapshot) (g gap) {
 		return g
 	}
 	o.stats.badRecords.Add(float64(bad))
-	known := o.machine.knownChannels()
 	taken := 0
+	missing, err := o.machine.missing(snap)
+	if err != nil {
+		o.dep.Log.Error("list of channels not understood", "err", err)
+		return g
+	}
 	for _, records := range group(list) {
-		if slices.ContainsFunc(records, func(r record) bool {
-			return known[r.unique] || known[r.linked] || r.start.Before(o.seen.Add(-time.Second))
-		}) {
-			continue // told while it began
+		switch v, told := o.machine.toldOf(records); {
+		case v != nil:
+			g.events = append(g.events, o.machine.closeBy(v, records, missing)...)
+		case told, records[0].start.Before(o.seen.Add(-time.Second)):
+		default:
+			g.events = append(g.events, o.machine.takenOver(records)...)
+			taken++
 		}
-		g.events = append(g.events, o.machine.takenOver(records)...)
-		taken++
 	}
 	o.stats.taken.Add(float64(taken))
 	maps.Copy(g.facts, map[string]string{"gap": "records", "taken": fmt.Sprint(taken)})
 	return g
-}
-
-// knownChannels are the channels whose calls have been told.
-func (m *Machine) knownChannels() map[string]bool {
-	known := map[string]bool{}
-	for id := range m.channels {
-		known[id] = true
-	}
-	return known
 }

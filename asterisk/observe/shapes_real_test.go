@@ -30,8 +30,10 @@ type watch struct {
 	t    testing.TB
 	loop *apps.Loop
 	mem  *journal
-	obs  *observe.Observer
-	stop func()
+	bed  *testbed.Asterisk
+	ctx  context.Context
+
+	endObserver func()
 }
 
 // journal is a log that several may read.
@@ -57,8 +59,7 @@ func (j *journal) all() []call.Event {
 
 func startWatch(t testing.TB, bed *testbed.Asterisk, change ...func(*observe.Config, *observe.Deps)) *watch {
 	t.Helper()
-	log := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
-	w := &watch{t: t, mem: &journal{}}
+	w := &watch{t: t, bed: bed, mem: &journal{}}
 	var err error
 	n := 0
 	w.loop, err = apps.NewLoop(apps.Config{}, apps.Deps{
@@ -68,26 +69,52 @@ func startWatch(t testing.TB, bed *testbed.Asterisk, change ...func(*observe.Con
 	if err != nil {
 		t.Fatal(err)
 	}
+	ctx, cancel := context.WithCancel(context.Background())
+	w.ctx = ctx
+	var working sync.WaitGroup
+	working.Go(func() { _ = w.loop.Run(ctx) })
+	t.Cleanup(func() { w.endObserver(); cancel(); working.Wait() })
+	w.startObserver(change...)
+	return w
+}
+
+// startObserver begins to observe, as a new process would.
+func (w *watch) startObserver(change ...func(*observe.Config, *observe.Deps)) {
+	w.t.Helper()
 	cfg := testConfig()
-	dep := observe.Deps{ARI: ariConfig(bed), Log: log, Now: time.Now}
+	log := slog.New(slog.NewTextHandler(w.t.Output(), &slog.HandlerOptions{Level: slog.LevelError}))
+	dep := observe.Deps{ARI: ariConfig(w.bed), Log: log, Now: time.Now, Sink: func(e call.Event) { w.loop.Post(w.ctx, e) }}
+	for _, e := range w.mem.all() {
+		if e.Observed && e.Live && e.SeenAt.After(dep.Last) {
+			dep.Last = e.SeenAt
+		}
+		if e.Kind == call.LegEnded {
+			dep.Told = append(dep.Told, e.Leg)
+		}
+	}
+	_ = w.loop.View(w.ctx, func(b call.Book) {
+		for _, c := range b {
+			if !c.Over() {
+				dep.Open = append(dep.Open, c)
+			}
+		}
+	})
 	for _, c := range change {
 		c(&cfg, &dep)
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	dep.Sink = func(e call.Event) { w.loop.Post(ctx, e) }
-	if w.obs, err = observe.New(cfg, dep); err != nil {
-		t.Fatal(err)
+	obs, err := observe.New(cfg, dep)
+	if err != nil {
+		w.t.Fatal(err)
 	}
-	var working sync.WaitGroup
-	working.Go(func() { _ = w.loop.Run(ctx) })
-	working.Go(func() {
-		if err := w.obs.Run(ctx); err != nil {
-			t.Error(err)
+	ctx, cancel := context.WithCancel(w.ctx)
+	done := make(chan error, 1)
+	go func() { done <- obs.Run(ctx) }()
+	w.endObserver = sync.OnceFunc(func() {
+		cancel()
+		if err := <-done; err != nil {
+			w.t.Error(err)
 		}
 	})
-	w.stop = sync.OnceFunc(func() { cancel(); working.Wait() })
-	t.Cleanup(w.stop)
-	return w
 }
 
 // await waits until the condition holds for what was told so far.

@@ -81,24 +81,6 @@ func (m *Machine) Strangers(s Snapshot) ([]string, error) {
 	return ids, err
 }
 
-// Missing names the channels that the machine knows and a snapshot has not:
-// they ended while nobody watched.
-func (m *Machine) Missing(s Snapshot) ([]string, error) {
-	p, err := s.read()
-	here := map[string]bool{}
-	for _, w := range p.channels {
-		here[w.ID] = true
-	}
-	var ids []string
-	for id := range m.channels {
-		if !here[id] {
-			ids = append(ids, id)
-		}
-	}
-	slices.Sort(ids)
-	return ids, err
-}
-
 // Reconcile holds what the machine knows against what there is: what is new is
 // told, what is gone is forgotten, and every living leg is told by LegFound,
 // after which SwitchSynced lets the owner of the calls close the rest.

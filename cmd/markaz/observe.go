@@ -30,7 +30,7 @@ func (s *server) makeObserver(ctx context.Context) (err error) {
 	s.watched.by, err = observe.New(cfg, observe.Deps{
 		ARI: s.cfg.Asterisk.ARI, Log: s.log.With("source", cfg.Source), Now: time.Now,
 		Sink: func(e call.Event) { s.loop.Post(background, audible(e)) },
-		Open: s.watched.open, Last: s.watched.last, Mine: s.sw.CallOf,
+		Open: s.watched.open, Last: s.watched.last, Told: s.watched.told(), Mine: s.sw.CallOf,
 	})
 	if err != nil {
 		return fmt.Errorf("asterisk.observe: %w", err)
@@ -44,12 +44,34 @@ type watched struct {
 	by   *observe.Observer
 	last time.Time
 	open []*call.Call
+	legs map[string]time.Time // that have ended, and when
 }
 
 func (w *watched) note(e call.Event) {
-	if e.Observed && e.Live && e.SeenAt.After(w.last) {
+	if !e.Observed || !e.Live {
+		return
+	}
+	if e.SeenAt.After(w.last) {
 		w.last = e.SeenAt
 	}
+	if e.Kind == call.LegEnded {
+		if w.legs == nil {
+			w.legs = map[string]time.Time{}
+		}
+		w.legs[e.Leg] = e.At
+	}
+}
+
+// told are the legs that ended in the last minute before the process stopped:
+// the records of their calls are not to be taken over.
+func (w *watched) told() (ids []string) {
+	for id, ended := range w.legs {
+		if w.last.Sub(ended) < time.Minute {
+			ids = append(ids, id)
+		}
+	}
+	w.legs = nil
+	return ids
 }
 
 // fetchObserved reads a recording that somebody else's dialplan has made. Its
