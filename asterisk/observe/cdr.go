@@ -180,7 +180,7 @@ func (m *Machine) takenOver(list []record) []call.Event {
 	e.Address, e.Agent = e.From, m.cfg.Agents[e.From]
 	switch {
 	case caller.sort == trunk:
-		e.Direction, e.DID = call.Inbound, e.To
+		e.Direction = call.Inbound // dst is where it was sent, which is no DID
 	case m.names.internal.MatchString(first.dst):
 		e.Direction, e.Origin = call.Internal, ""
 	}

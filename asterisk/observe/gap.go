@@ -1,8 +1,81 @@
 package observe
 
 import (
+	"slices"
+	"time"
+
 	"markaz/call"
 )
+
+// span is a time in which nobody watched.
+type span struct{ from, to time.Time }
+
+// settled is how long after the end of a gap its records are taken over: then
+// they have been written, and every call that was told since is known as told.
+const settled = 2 * time.Second
+
+// closeGap tells how calls ended that were going on before nobody watched, and
+// marks the gap: calls that came and went are taken over later, if there are
+// records, and else may be missing.
+func (o *Observer) closeGap(snap Snapshot) (closed []call.Event, facts map[string]string) {
+	if o.seen.IsZero() {
+		return nil, nil
+	}
+	gap := span{from: o.seen, to: snap.At}
+	facts = map[string]string{"gap_from": gap.from.UTC().Format(time.RFC3339Nano), "gap_to": gap.to.UTC().Format(time.RFC3339Nano), "gap": "unknown"}
+	list, ok := o.records(gap)
+	missing, err := o.machine.missing(snap)
+	if !ok || err != nil {
+		return nil, facts
+	}
+	facts["gap"] = "records"
+	if o.owed.to.IsZero() {
+		o.owed.from = gap.from
+	}
+	o.owed.to = gap.to
+	for _, records := range group(list) {
+		if v, _ := o.machine.toldOf(records); v != nil {
+			closed = append(closed, o.machine.closeBy(v, records, missing)...)
+		}
+	}
+	return closed, facts
+}
+
+// takeOver tells the calls that came and went unseen.
+func (o *Observer) takeOver() {
+	gap := o.owed
+	if gap.to.IsZero() || o.dep.Now().Sub(gap.to) < settled {
+		return
+	}
+	o.owed = span{}
+	list, _ := o.records(gap)
+	taken := 0
+	for _, records := range group(list) {
+		_, told := o.machine.toldOf(records)
+		if start := records[0].start; told || start.Before(gap.from.Add(-time.Second)) || start.After(gap.to) {
+			continue
+		}
+		o.tell(o.machine.takenOver(records))
+		taken++
+	}
+	o.stats.taken.Add(float64(taken))
+	o.dep.Log.Info("calls that nobody watched are taken over", "calls", taken, "from", gap.from, "to", gap.to)
+}
+
+// records reads the call detail records of a gap; false if there are none to be
+// had. They have whole seconds.
+func (o *Observer) records(gap span) ([]record, bool) {
+	if o.cfg.CDR == "" {
+		return nil, false
+	}
+	list, bad, err := readRecords(o.cfg.CDR, o.zone, gap.from.Truncate(time.Second))
+	if err != nil {
+		o.dep.Log.Error("calls that nobody watched are not known", "err", err)
+		return nil, false
+	}
+	o.stats.badRecords.Add(float64(bad))
+	return list, true
+}
 
 // missing are the channels that the machine knows and a snapshot has not: they
 // ended while nobody watched.
@@ -42,18 +115,25 @@ func (m *Machine) closeBy(v *conv, list []record, missing map[string]bool) []cal
 	if v.silent || !v.started {
 		return nil
 	}
-	for _, c := range v.channels {
-		if !missing[c.id] {
-			return nil // it goes on
-		}
+	if slices.ContainsFunc(v.channels, func(c *channel) bool { return !missing[c.id] }) {
+		return nil // it goes on
 	}
-	end := list[0].end
+	t := &taking{m: m, id: v.id, key: v.id}
+	strangers := slices.DeleteFunc(slices.Clone(list), func(r record) bool {
+		return slices.ContainsFunc(v.channels, func(c *channel) bool { return c.name == r.partner })
+	})
+	end := t.partners(strangers)
 	for _, r := range list {
 		if r.end.After(end) {
 			end = r.end
 		}
 	}
+	m.out = append(m.out, t.out...)
+	v.answered = v.answered || len(t.joined) > 0
 	say := func(c *channel, e call.Event) {
+		if e.At.Before(c.leg.from) { // records have whole seconds
+			e.At = c.leg.from
+		}
 		m.tell(c, e)
 		m.out[len(m.out)-1].GrainMS = 1000
 	}
@@ -74,23 +154,35 @@ func (m *Machine) closeBy(v *conv, list []record, missing map[string]bool) []cal
 			say(c, call.Event{Kind: call.LegJoined, At: r.answer})
 		}
 	}
+	m.endGroup(v, v.outcome())
 	for _, c := range v.channels {
 		if c.leg != nil && c.leg.told {
-			say(c, call.Event{Kind: call.LegEnded, At: end, Result: c.afterwards(v), By: call.BySystem, Reason: call.Unseen})
+			say(c, call.Event{Kind: call.LegEnded, At: end, Result: c.afterwards(v, list), By: call.BySystem, Reason: call.Unseen})
 		}
 	}
 	return m.told()
 }
 
 // afterwards is how a party's part ended that nobody saw end.
-func (c *channel) afterwards(v *conv) call.Result {
+func (c *channel) afterwards(v *conv, list []record) call.Result {
+	busy := func(r record) bool { return r.partner == c.name && r.disposition == "BUSY" }
 	switch {
 	case c.leg.answered:
 		return call.Answered
 	case c == v.caller && v.answered:
 		return call.Answered
+	case slices.ContainsFunc(list, busy):
+		return call.Busy
 	case v.answered:
 		return call.AnsweredElsewhere
+	}
+	return call.NoAnswer
+}
+
+// outcome is what a ring group comes to.
+func (v *conv) outcome() call.Result {
+	if v.answered {
+		return call.Answered
 	}
 	return call.NoAnswer
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
 	"sync"
 	"time"
 
@@ -40,6 +39,7 @@ type Observer struct {
 	mu      sync.Mutex // guards what follows: events and the clock come side by side
 	machine *Machine
 	seen    time.Time // until when nothing was missed
+	owed    span      // a time in which nobody watched, whose records are still to be taken over
 	started time.Time // Asterisk's start-up time at the last connect
 	tried   bool      // to connect, and failed, since the last success
 }
@@ -95,6 +95,7 @@ func (o *Observer) tick(ctx context.Context) {
 		case <-tick.C:
 			o.mu.Lock()
 			if o.stats.isUp() {
+				o.takeOver()
 				o.tell(o.machine.Tick(o.dep.Now().Add(-patience)))
 			}
 			o.mu.Unlock()
@@ -153,19 +154,17 @@ func (o *Observer) Connected(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	gap := o.gap(snap)
+	closed, facts := o.closeGap(snap)
 	events, err := o.machine.Reconcile(snap)
 	if err != nil {
 		return err
 	}
-	o.tell(gap.events)
-	if n := len(events); gap.facts != nil {
-		events[n-1].Data = gap.facts
-	}
+	events[len(events)-1].Data = facts
+	o.tell(closed)
 	o.tell(events)
 	o.seen, o.tried = snap.At, false
 	o.stats.connection(true)
-	o.dep.Log.Info("observing", "app", o.cfg.App, "calls", len(o.machine.convs), "gap", gap.facts)
+	o.dep.Log.Info("observing", "app", o.cfg.App, "calls", len(o.machine.convs), "gap", facts)
 	return nil
 }
 
@@ -198,48 +197,4 @@ func (o *Observer) look(ctx context.Context) (snap Snapshot, err error) {
 		snap.Linked[id] = link
 	}
 	return snap, nil
-}
-
-// gap is what became of the time in which nobody watched.
-type gap struct {
-	events []call.Event
-	facts  map[string]string
-}
-
-// gap takes over the calls that came and went unseen from Asterisk's records,
-// or marks that they may be missing.
-func (o *Observer) gap(snap Snapshot) (g gap) {
-	if o.seen.IsZero() {
-		return g
-	}
-	g.facts = map[string]string{"gap_from": o.seen.UTC().Format(time.RFC3339Nano), "gap_to": snap.At.UTC().Format(time.RFC3339Nano), "gap": "unknown"}
-	if o.cfg.CDR == "" {
-		return g
-	}
-	// Records have whole seconds, and are written a moment after the end.
-	list, bad, err := readRecords(o.cfg.CDR, o.zone, o.seen.Truncate(time.Second))
-	if err != nil {
-		o.dep.Log.Error("calls that nobody watched are not known", "err", err)
-		return g
-	}
-	o.stats.badRecords.Add(float64(bad))
-	taken := 0
-	missing, err := o.machine.missing(snap)
-	if err != nil {
-		o.dep.Log.Error("list of channels not understood", "err", err)
-		return g
-	}
-	for _, records := range group(list) {
-		switch v, told := o.machine.toldOf(records); {
-		case v != nil:
-			g.events = append(g.events, o.machine.closeBy(v, records, missing)...)
-		case told, records[0].start.Before(o.seen.Add(-time.Second)):
-		default:
-			g.events = append(g.events, o.machine.takenOver(records)...)
-			taken++
-		}
-	}
-	o.stats.taken.Add(float64(taken))
-	maps.Copy(g.facts, map[string]string{"gap": "records", "taken": fmt.Sprint(taken)})
-	return g
 }

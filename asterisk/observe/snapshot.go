@@ -139,6 +139,7 @@ func (m *Machine) forget(p picture) {
 			continue
 		}
 		delete(m.channels, id)
+		m.recent[id] = m.at
 		if m.locals[c.pair] == c {
 			delete(m.locals, c.pair)
 		}
