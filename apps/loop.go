@@ -291,7 +291,7 @@ func (l *Loop) giveBack(m Machine, callID string) {
 		l.out(f.Forget(callID))
 	}
 	c := l.calls[callID]
-	if c == nil || c.Over() {
+	if c == nil || c.Over() || c.Observed { // nothing is done to a call of somebody else
 		return
 	}
 	for i := range c.Legs {

@@ -29,6 +29,10 @@ func appendJSON(b []byte, e *call.Event) ([]byte, error) {
 	o.time("seen_at", e.SeenAt)
 	o.key("live")
 	o.b = strconv.AppendBool(o.b, e.Live)
+	if e.Observed {
+		o.key("observed")
+		o.b = append(o.b, "true"...)
+	}
 	o.parties(e)
 	o.place(e)
 	o.outcome(e)

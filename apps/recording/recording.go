@@ -38,7 +38,7 @@ func (a *App) Step(e call.Event, calls apps.Calls) call.Out {
 	c := calls.Call(e.Call)
 	switch e.Kind {
 	case call.CallAnswered:
-		if c == nil || len(c.Recordings) > 0 {
+		if c == nil || c.Observed || len(c.Recordings) > 0 { // whoever handles a call records it
 			return out
 		}
 		if record, _ := a.policy.Plan(*c); record {

@@ -121,5 +121,8 @@ func (c *Client) greet(ctx context.Context, h Handler) error {
 	if err := c.MuteEvents(ctx, c.mutedTypes()); err != nil && !Gone(err) { // not there before 16.3
 		return fmt.Errorf("filter events: %w", err)
 	}
+	if err := c.watch(ctx); err != nil {
+		return err
+	}
 	return h.Connected(ctx)
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -32,7 +33,7 @@ func (c *Client) dial(ctx context.Context) (*websocket.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.cfg.Timeout)
 	defer cancel()
 	auth := base64.StdEncoding.EncodeToString([]byte(c.cfg.Username + ":" + c.cfg.Password))
-	address := "ws" + strings.TrimPrefix(c.base, "http") + "/events?" + c.subscription().Encode()
+	address := "ws" + strings.TrimPrefix(c.base, "http") + "/events?" + url.Values{"app": {c.cfg.App}}.Encode()
 	conn, res, err := websocket.Dial(ctx, address, &websocket.DialOptions{
 		HTTPClient:   c.http,
 		HTTPHeader:   http.Header{"Authorization": {"Basic " + auth}},

@@ -4,19 +4,28 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
 	"time"
 )
 
-// subscription is what the event socket asks for.
-func (c *Client) subscription() url.Values {
-	v := url.Values{"app": {c.cfg.App}}
-	if c.cfg.Watch {
-		v.Set("subscribeAll", "true")
+// watch asks to be told of all channels and all bridges. Asterisk has an
+// option for that, subscribeAll, which asks for the states of devices too: and
+// to end that, when a connection is lost, can block all applications for ever
+// (github.com/asterisk/asterisk issue 2170; seen with 22.10.1 in two of twelve
+// runs with calls). These subscriptions outlive the connection; asked for
+// again, they are the same.
+func (c *Client) watch(ctx context.Context) error {
+	if !c.cfg.Watch {
+		return nil
 	}
-	return v
+	err := c.send(ctx, http.MethodPost, path("applications", c.cfg.App, "subscription"), url.Values{"eventSource": {"channel:,bridge:"}}, nil, nil)
+	if err != nil {
+		return fmt.Errorf("subscribe to all channels: %w", err)
+	}
+	return nil
 }
 
 // watchedTypes are the events that tell what somebody else's dialplan does

@@ -25,6 +25,9 @@ type conv struct {
 	menu     string
 	group    string // the leg of a ring group
 	tapes    int
+	over     time.Time
+	spans    bool       // it was going on while nobody watched
+	past     []*channel // those of its channels that have ended since
 }
 
 // stay is a wait in a queue.

@@ -27,7 +27,14 @@ func (m *Machine) destroyed(c *channel, msg *message) {
 	if v != nil {
 		m.finish(v, c)
 		v.channels = slices.DeleteFunc(v.channels, func(o *channel) bool { return o == c })
+		if v.spans {
+			v.past = append(v.past, c)
+		}
 		if len(v.channels) == 0 {
+			if v.spans && !v.silent && !v.answered {
+				v.over = m.at
+				m.spanned = append(m.spanned, v)
+			}
 			m.convs = slices.DeleteFunc(m.convs, func(o *conv) bool { return o == v })
 		}
 	}

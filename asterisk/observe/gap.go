@@ -1,6 +1,7 @@
 package observe
 
 import (
+	"fmt"
 	"slices"
 	"time"
 
@@ -185,4 +186,53 @@ func (v *conv) outcome() call.Result {
 		return call.Answered
 	}
 	return call.NoAnswer
+}
+
+// amend corrects the records of calls that went on while nobody watched, and
+// seem not to have been answered: the PBX knows whether somebody was, until he
+// had left again before anybody looked.
+func (o *Observer) amend() {
+	m := o.machine
+	for len(m.spanned) > 0 && o.dep.Now().Sub(m.spanned[0].over) > settled {
+		v := m.spanned[0]
+		m.spanned = m.spanned[1:]
+		list, ok := o.records(span{from: v.began})
+		if !ok {
+			continue
+		}
+		for _, records := range group(list) {
+			if slices.ContainsFunc(records, func(r record) bool { return v.had(r.unique) }) {
+				o.tell(m.corrected(v, records))
+			}
+		}
+	}
+}
+
+func (v *conv) had(id string) bool {
+	return slices.ContainsFunc(v.past, func(c *channel) bool { return c.id == id })
+}
+
+// corrected tells of the persons who answered a call according to its records.
+func (m *Machine) corrected(v *conv, list []record) (events []call.Event) {
+	talk := int64(0)
+	for i, r := range list {
+		c := &channel{id: fmt.Sprintf("%s-b%d", v.id, i)}
+		m.names.identify(c, r.partner)
+		if c.sort == trunk {
+			c.address = digitsOf(r.dst)
+		}
+		if role := m.role(c); c.party() && role.Person() && r.disposition == "ANSWERED" && !r.answer.IsZero() {
+			ms := max(1, r.end.Sub(r.answer).Milliseconds())
+			talk += ms
+			events = append(events, m.stamped(call.Event{
+				Kind: call.CallAmended, Call: v.id, Leg: c.id, Role: role, Address: c.address, Agent: m.cfg.Agents[c.address], Trunk: c.trunk,
+				Result: call.Answered, At: r.end, GrainMS: 1000,
+				RingMS: r.answer.Sub(r.start).Milliseconds(), DurationMS: ms,
+			}))
+		}
+	}
+	if len(events) > 0 {
+		events = append(events, m.stamped(call.Event{Kind: call.CallAmended, Call: v.id, Disposition: call.CallAnsweredD, TalkMS: talk}))
+	}
+	return events
 }

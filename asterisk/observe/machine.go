@@ -24,6 +24,7 @@ type Machine struct {
 	at       time.Time            // of the newest event
 	recent   map[string]time.Time // channels that have ended within keepRecent, and when
 	out      []call.Event
+	spanned  []*conv // that were going on while nobody watched, and are over
 }
 
 // NewMachine makes a machine. handled says which call of ours a channel is in

@@ -96,6 +96,7 @@ func (o *Observer) tick(ctx context.Context) {
 			o.mu.Lock()
 			if o.stats.isUp() {
 				o.takeOver()
+				o.amend()
 				o.tell(o.machine.Tick(o.dep.Now().Add(-patience)))
 			}
 			o.mu.Unlock()

@@ -82,7 +82,7 @@ func startWatch(t testing.TB, bed *testbed.Asterisk, change ...func(*observe.Con
 func (w *watch) startObserver(change ...func(*observe.Config, *observe.Deps)) {
 	w.t.Helper()
 	cfg := testConfig()
-	log := slog.New(slog.NewTextHandler(w.t.Output(), &slog.HandlerOptions{Level: slog.LevelInfo}))
+	log := slog.New(slog.NewTextHandler(w.t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))
 	dep := observe.Deps{ARI: ariConfig(w.bed), Log: log, Now: time.Now, Sink: func(e call.Event) { w.loop.Post(w.ctx, e) }}
 	for _, e := range w.mem.all() {
 		if e.Observed && e.Live && e.SeenAt.After(dep.Last) {

@@ -100,6 +100,7 @@ func (m *Machine) Reconcile(s Snapshot) ([]call.Event, error) {
 	}
 	for _, v := range m.convs {
 		if !v.silent && v.started {
+			v.spans = true
 			m.find(v)
 		}
 	}

@@ -56,6 +56,7 @@ func (c doctorCmd) Run(ctx context.Context, cmd *cli, con console) error {
 	d.asterisk(ctx)
 	d.redis(ctx, con)
 	d.disk()
+	d.observing()
 	if c.JSON {
 		err = writeJSON(con.out, d.found)
 	} else {

@@ -119,3 +119,25 @@ func copyFile(w io.Writer, folder, name string) error {
 func observedRecording(id string) bool {
 	return regexp.MustCompile(`^[0-9A-Z]{26}-m\d+$`).MatchString(id)
 }
+
+// observing looks at the files that observed calls are completed from.
+func (d *doctor) observing() {
+	cfg := d.cfg.Asterisk.Observe
+	if !cfg.Enabled {
+		return
+	}
+	for _, part := range []struct{ path, name, fix string }{
+		{cfg.CDR, "call records", "let the user of Markaz read asterisk.observe.cdr, and load cdr_csv.so; calls that nobody watched are lost without it"},
+		{cfg.Recordings, "recordings", "let the user of Markaz read asterisk.observe.recordings"},
+	} {
+		switch f, err := os.Open(part.path); {
+		case part.path == "":
+			d.doubtful("observed calls", "no "+part.name+" are configured", part.fix)
+		case err != nil:
+			d.bad(exitFailure, "observed calls", err.Error(), part.fix)
+		default:
+			_ = f.Close()
+			d.good("observed calls", "%s can be read", part.path)
+		}
+	}
+}

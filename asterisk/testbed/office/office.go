@@ -29,6 +29,7 @@ type Options struct {
 	Bed      testbed.Options   // more for Asterisk; the dialplan is ours
 	Redis    redisbed.Options  //
 	Sections map[string]string // parts of the configuration by key, in YAML, instead of or beside the usual ones
+	Observe  string            // asterisk.observe, in YAML; "" for none
 	Fallback string            // see dialplan.Options; default extension:109
 	Lease    time.Duration     // default 10 s
 	Dir      string            // data, log and configuration; default a temporary folder
