@@ -29,10 +29,6 @@ func appendJSON(b []byte, e *call.Event) ([]byte, error) {
 	o.time("seen_at", e.SeenAt)
 	o.key("live")
 	o.b = strconv.AppendBool(o.b, e.Live)
-	if e.Observed {
-		o.key("observed")
-		o.b = append(o.b, "true"...)
-	}
 	o.parties(e)
 	o.place(e)
 	o.outcome(e)
@@ -64,6 +60,10 @@ func (o *object) parties(e *call.Event) {
 	o.optText("identity", e.Identity)
 	if len(e.Caps) > 0 {
 		o.any("caps", e.Caps)
+	}
+	if e.Observed {
+		o.key("observed")
+		o.b = append(o.b, "true"...)
 	}
 }
 

@@ -19,7 +19,6 @@ import (
 
 // wire is the network between the PBX and who observes it; it can be cut.
 type wire struct {
-	addr   string
 	listen net.Listener
 	target string
 	work   sync.WaitGroup
