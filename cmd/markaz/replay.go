@@ -136,15 +136,19 @@ func arrived(ctx context.Context, cfg stream.Config, con console, id string) err
 		return exit(exitUnreachable, "stream: %w", err)
 	}
 	defer client.Close()
-	here := errors.New("arrived")
-	err = stream.NewReader(client).Tail(ctx, fmt.Sprintf("%d-0", time.Now().Add(-time.Minute).UnixMilli()), func(e stream.Entry) error {
-		if e.Event.ID == id {
-			return here
+	since, here := time.Now().Add(-time.Minute), false
+	for {
+		_, err := stream.NewReader(client).Snapshot(ctx, since, func(e stream.Entry) error {
+			here = here || e.Event.ID == id
+			return nil
+		})
+		if here {
+			return nil
 		}
-		return nil
-	})
-	if errors.Is(err, here) {
-		return nil
+		select {
+		case <-ctx.Done():
+			return exit(exitUnreachable, "stream: the corrections are kept and will be brought to Redis the next time: %w", errors.Join(ctx.Err(), err))
+		case <-time.After(100 * time.Millisecond):
+		}
 	}
-	return exit(exitUnreachable, "stream: the corrections are kept and will be brought to Redis the next time: %w", err)
 }
