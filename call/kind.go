@@ -42,8 +42,8 @@ const (
 
 // Facts about transfers, recordings, monitoring and callbacks.
 const (
-	TransferStarted   Kind = "transfer.started"
-	TransferCompleted Kind = "transfer.completed"
+	TransferStarted   Kind = "transfer.started"   // Leg that leaves; To: extension:, queue: or external: and where; Agent who asks; Ref: the request's id
+	TransferCompleted Kind = "transfer.completed" // Leg, To, Agent, Ref; Reason: takeover, when a supervisor has taken the agent's place
 	TransferCancelled Kind = "transfer.cancelled"
 
 	RecordingStarted   Kind = "recording.started"   // Recording

@@ -78,84 +78,95 @@ func TestNobodyIsLeftAndNobodyElseHears(t *testing.T) {
 			e.Source, e.SeenAt = "pbx", now
 			j.loop.Take(e)
 		}
-		leg := func(kind call.Kind, id string, role call.Role) call.Event {
-			return call.Event{Kind: kind, Call: "c", Leg: id, Role: role, Ref: "c"}
-		}
 		take(call.Event{Kind: call.CallStarted, Call: "c", Leg: "in", Direction: call.Inbound, Caps: []call.Cap{call.CapSpy}})
 		living := map[string]call.Role{"in": call.RoleCaller}
 		for i := range rapid.IntRange(5, 60).Draw(t, "steps") {
-			switch what := rapid.IntRange(0, 9).Draw(t, "what"); what {
-			case 0, 1:
-				id := fmt.Sprintf("l%d", i)
-				role := rapid.SampledFrom([]call.Role{call.RoleAgent, call.RoleExternal}).Draw(t, "role")
-				living[id] = role
-				take(leg(call.LegRinging, id, role))
-				take(leg(call.LegAnswered, id, role))
-				take(call.Event{Kind: call.CallAnswered, Call: "c", Leg: id})
-				take(leg(call.LegJoined, id, role))
-			case 2:
-				for _, id := range slices.Sorted(maps.Keys(living)) {
-					role := living[id]
-					if id != "in" {
-						delete(living, id)
-						take(leg(call.LegEnded, id, role))
-						break
-					}
-				}
-			case 3:
-				for _, id := range slices.Sorted(maps.Keys(j.rung)) {
-					take(leg(call.LegAnswered, id, call.RoleSupervisor))
-				}
-			case 4:
-				for _, id := range slices.Sorted(maps.Keys(j.rung)) {
-					delete(j.rung, id)
-					take(leg(call.LegEnded, id, call.RoleSupervisor))
-					break
-				}
-			case 5:
-				for _, id := range slices.Sorted(maps.Keys(j.rung)) {
-					e := leg(call.LegDigit, id, call.RoleSupervisor)
-					e.Digits = rapid.SampledFrom([]string{"4", "5", "6", "1"}).Draw(t, "key")
-					take(e)
-				}
-			case 6:
-				for _, e := range j.pending {
-					if rapid.IntRange(0, 4).Draw(t, "fails") == 0 {
-						e.Kind, e.Reason = call.SnoopDown, rapid.SampledFrom([]string{"ended", "broken"}).Draw(t, "why")
-					}
-					take(e)
-				}
-				j.pending = nil
-			default:
-				who := rapid.SampledFrom([]string{"boss", "chief"}).Draw(t, "who")
-				take(call.Event{
-					Kind: call.MonitorAsked, Ref: fmt.Sprintf("r%d", i), Call: "c", Agent: who, Address: map[string]string{"boss": "105", "chief": "106"}[who],
-					Mode: rapid.SampledFrom([]string{call.Spy, call.Whisper, call.Barge, call.StopSpy}).Draw(t, "mode"),
-					Leg:  rapid.SampledFrom([]string{"", "", "in", "l1", "l2", "nobody"}).Draw(t, "leg"),
-					Data: map[string]string{"modes": "spy,whisper,barge"},
-				})
-			}
+			j.step(i, living, take)
 		}
 		for _, id := range slices.Sorted(maps.Keys(living)) {
 			role := living[id]
-			take(leg(call.LegEnded, id, role))
+			take(legEvent(call.LegEnded, id, role))
 		}
 		if c := j.loop.Call("c"); !c.Over() || len(j.rung) > 0 {
 			t.Fatalf("over: %v, left: %v", c.Over(), j.rung)
 		}
-		open := map[string]int{}
-		for _, e := range j.log {
-			switch e.Kind {
-			case call.MonitorStarted:
-				open[e.Ref]++
-			case call.MonitorEnded:
-				open[e.Ref]--
-			}
-		}
-		for id, n := range open {
-			if n != 0 {
-				t.Fatalf("monitor %s: %d beginnings without an end", id, n)
-			}
-		}
+		j.balanced()
 	})
+}
+
+// balanced makes sure that each listening that began has ended.
+func (j *judge) balanced() {
+	open := map[string]int{}
+	for _, e := range j.log {
+		switch e.Kind {
+		case call.MonitorStarted:
+			open[e.Ref]++
+		case call.MonitorEnded:
+			open[e.Ref]--
+		}
+	}
+	for id, n := range open {
+		if n != 0 {
+			j.t.Fatalf("monitor %s: %d beginnings without an end", id, n)
+		}
+	}
+}
+
+func legEvent(kind call.Kind, id string, role call.Role) call.Event {
+	return call.Event{Kind: kind, Call: "c", Leg: id, Role: role, Ref: "c"}
+}
+
+// step lets something happen.
+func (j *judge) step(i int, living map[string]call.Role, take func(call.Event)) {
+	switch what := rapid.IntRange(0, 9).Draw(j.t, "what"); what {
+	case 0, 1:
+		id := fmt.Sprintf("l%d", i)
+		role := rapid.SampledFrom([]call.Role{call.RoleAgent, call.RoleExternal}).Draw(j.t, "role")
+		living[id] = role
+		take(legEvent(call.LegRinging, id, role))
+		take(legEvent(call.LegAnswered, id, role))
+		take(call.Event{Kind: call.CallAnswered, Call: "c", Leg: id})
+		take(legEvent(call.LegJoined, id, role))
+	case 2:
+		for _, id := range slices.Sorted(maps.Keys(living)) {
+			role := living[id]
+			if id != "in" {
+				delete(living, id)
+				take(legEvent(call.LegEnded, id, role))
+				break
+			}
+		}
+	case 3:
+		for _, id := range slices.Sorted(maps.Keys(j.rung)) {
+			take(legEvent(call.LegAnswered, id, call.RoleSupervisor))
+		}
+	case 4:
+		for _, id := range slices.Sorted(maps.Keys(j.rung)) {
+			delete(j.rung, id)
+			take(legEvent(call.LegEnded, id, call.RoleSupervisor))
+			break
+		}
+	case 5:
+		for _, id := range slices.Sorted(maps.Keys(j.rung)) {
+			e := legEvent(call.LegDigit, id, call.RoleSupervisor)
+			e.Digits = rapid.SampledFrom([]string{"4", "5", "6", "1"}).Draw(j.t, "key")
+			take(e)
+		}
+	case 6:
+		for _, e := range j.pending {
+			if rapid.IntRange(0, 4).Draw(j.t, "fails") == 0 {
+				e.Kind, e.Reason = call.SnoopDown, rapid.SampledFrom([]string{"ended", "broken"}).Draw(j.t, "why")
+			}
+			take(e)
+		}
+		j.pending = nil
+	default:
+		who := rapid.SampledFrom([]string{"boss", "chief"}).Draw(j.t, "who")
+		take(call.Event{
+			Kind: call.MonitorAsked, Ref: fmt.Sprintf("r%d", i), Call: "c", Agent: who, Address: map[string]string{"boss": "105", "chief": "106"}[who],
+			Mode: rapid.SampledFrom([]string{call.Spy, call.Whisper, call.Barge, call.StopSpy}).Draw(j.t, "mode"),
+			Leg:  rapid.SampledFrom([]string{"", "", "in", "l1", "l2", "nobody"}).Draw(j.t, "leg"),
+			Data: map[string]string{"modes": "spy,whisper,barge"},
+		})
+	}
 }
