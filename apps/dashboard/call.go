@@ -145,7 +145,7 @@ func (w *Web) cause(p *page, sip, q850 int) string {
 }
 
 func (w *Web) meaning(p *page, scheme, prefix string, code int) string {
-	text := scheme + p.N(code)
+	text := "\u2066" + scheme + itoa(code) + "\u2069" // left to right, whatever stands around it
 	for _, key := range []string{prefix + itoa(code), prefix + itoa(code) + ".meaning"} {
 		if w.dep.Words.Has(key) {
 			return text + ": " + p.T(key)

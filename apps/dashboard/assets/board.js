@@ -65,7 +65,7 @@ const fillCall = (node, r) => {
   for (const mode of ['listen', 'whisper', 'barge']) {
     const b = f[mode];
     if (!b) continue;
-    const can = (r.leg || mode === 'listen' && r.state === 'talking') && may(mode, r) && (!r.caps || r.caps.includes('spy'));
+    const can = r.leg && may(mode, r) && (!r.caps || r.caps.includes('spy'));
     if (b.hidden !== !can) b.hidden = !can;
     const on = (r.monitors || []).some((m) => m.agent === ctx.user && m.mode === (mode === 'listen' ? 'spy' : mode));
     b.setAttribute('aria-pressed', on);
@@ -79,7 +79,7 @@ const fillEnded = (node, r) => {
   put(f.at, clock(r.ended));
   setState(f.state, r.state, t('disposition.' + r.state));
   who(f, r);
-  put(f.with, pair(digits(r.ext || (r.dir !== 'inbound' ? r.from : '')), r.queue));
+  put(f.with, pair(digits(r.dir !== 'inbound' ? r.from : r.ext), r.queue));
   put(f.talk, r.talk ? length(r.talk) : '–');
   f.link.href = '/calls/' + encodeURIComponent(r.id);
 };

@@ -185,6 +185,25 @@ func TestExtensionsAreFound(t *testing.T) {
 	}
 }
 
+// Whoever whispers must not be heard by the customer: of an outgoing call the
+// leg to listen to is that of the extension.
+func TestTheLegToListenToIsOfTheHouse(t *testing.T) {
+	b, s, f := New(office()), screen{}, &film{}
+	s.play(b, f.shot(call.Event{Kind: call.CallStarted, Call: "o", Leg: "own", Direction: call.Outbound, From: "102", To: "0912"}),
+		f.shot(call.Event{Kind: call.LegRinging, Call: "o", Leg: "out", Role: call.RoleExternal, Address: "0912"}),
+		f.shot(call.Event{Kind: call.LegAnswered, Call: "o", Leg: "out"}),
+		f.shot(call.Event{Kind: call.CallAnswered, Call: "o", Leg: "out", Address: "0912"}))
+	if c := s["c:o"].(Call); c.Leg != "own" {
+		t.Errorf("%+v", c)
+	}
+	s.play(b, f.shot(call.Event{Kind: call.CallStarted, Call: "i", Leg: "cust", Direction: call.Inbound, From: "0913"}),
+		f.shot(call.Event{Kind: call.LegRinging, Call: "i", Leg: "mobile", Role: call.RoleExternal, Address: "0935"}),
+		f.shot(call.Event{Kind: call.LegAnswered, Call: "i", Leg: "mobile"}))
+	if c := s["c:i"].(Call); c.Leg != "" {
+		t.Errorf("%+v", c)
+	}
+}
+
 func TestTheDayBeginsAnew(t *testing.T) {
 	b, s, f := New(office()), screen{}, &film{}
 	s.play(b, queued(f, "1")...)

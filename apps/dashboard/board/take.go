@@ -94,11 +94,11 @@ func (l *liveCall) body() Call {
 		case leg.Ended != nil || !leg.Role.Person():
 		case leg.Answered == nil:
 			c.Rings = append(c.Rings, leg.Address)
-		default:
+		case leg.Role == call.RoleAgent: // never an outside party: a whisper is for those of the house
 			c.Ext, c.Agent, c.Leg = leg.Address, leg.Agent, leg.ID
 		}
 	}
-	if c.Leg == "" && l.Direction != call.Inbound && len(l.Legs) > 0 && l.Legs[0].Ended == nil {
+	if c.Leg == "" && l.Direction != call.Inbound && len(l.Legs) > 0 && l.Legs[0].Ended == nil && l.Legs[0].Role == call.RoleCaller {
 		c.Leg = l.Legs[0].ID // the extension that dialled
 	}
 	return c
