@@ -211,7 +211,7 @@ func (s *Sink) weigh(e call.Event, begin time.Time, probe bool, err error) error
 	s.note(e, begin, now, err)
 	fact := s.learn(now, probe, err)
 	wait := s.health.wait(now)
-	if wait > 0 && !errors.Is(err, ErrGone) {
+	if err != nil && wait > 0 && !errors.Is(err, ErrGone) {
 		err = s.hold(e, now, wait, err)
 	}
 	s.mu.Unlock()

@@ -339,3 +339,46 @@ func TestMetricsOfTwoSinks(t *testing.T) {
 		t.Errorf("%d, %v", n, err)
 	}
 }
+
+// Ensure an event that was taken is done with, even if the receiver has asked
+// for a pause by its answer to another one meanwhile.
+func TestTakenWhileAnotherIsThrottled(t *testing.T) {
+	slow, conn := make(chan struct{}), &twoMinds{}
+	c := &clock{at: t0}
+	conn.first = slow
+	conn.begun.Lock()
+	s := newSink(SinkConfig{Name: "a"}, conn, deps(logbook{}, c, &facts{}))
+	one, other := queued("one")[0], queued("other")[0]
+	done := make(chan Verdict)
+	go func() {
+		v, err := s.Deliver(context.Background(), one, 1)
+		if err != nil {
+			t.Error(err)
+		}
+		done <- v
+	}()
+	conn.begun.Lock() // until the first is with the receiver
+	if v, err := s.Deliver(context.Background(), other, 1); v.Act != Retry || err == nil || err.Error() == "" {
+		t.Errorf("%+v %v", v, err)
+	}
+	close(slow)
+	if v := <-done; v.Act != Done {
+		t.Errorf("the first: %+v", v)
+	}
+}
+
+// twoMinds takes the first event slowly and refuses the next meanwhile.
+type twoMinds struct {
+	told
+	first chan struct{}
+	begun sync.Mutex
+}
+
+func (m *twoMinds) Deliver(_ context.Context, e call.Event, _ call.Call) error {
+	if e.Call == "one" {
+		m.begun.Unlock()
+		<-m.first
+		return nil
+	}
+	return RetryAfter(errors.New("too many requests"), time.Minute)
+}
