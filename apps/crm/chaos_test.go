@@ -367,7 +367,7 @@ func (b *chaosBed) settle() {
 			return
 		}
 	}
-	b.Fatalf("not all was delivered: %+v", last)
+	b.Errorf("not all was delivered: %+v", last) // not Fatal: the workers must be ended
 }
 
 // check counts what every CRM has of every call.
