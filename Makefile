@@ -32,14 +32,15 @@ portable: ## bin/markaz-legacy for other machines
 	done
 
 # Tests with real calls measure what callers hear, gaps of tenths of a second
-# among it: they get the machine for themselves, after all others.
+# among it: they get the machine for themselves, after all others. Three tests
+# of a package at once, for they mostly wait.
 REAL  := ./dialplan ./asterisk ./asterisk/testbed ./asterisk/observe ./apps/dashboard ./cmd/markaz
 GOTEST = REQUIRE_REAL=1 ASTERISK=$(ASTERISK) go test -race -timeout 15m -run '$(RUN)'
 
 test: setup ## all tests; RUN=regexp PKG=./queue/... narrow it
 ifeq ($(PKG),./...)
 	$(GOTEST) -p 2 $$(go list ./... | grep -vxF "$$(go list $(REAL))")
-	$(GOTEST) -p 1 $(REAL)
+	$(GOTEST) -p 1 -parallel 3 $(REAL)
 else
 	$(GOTEST) -p 1 $(PKG)
 endif

@@ -94,6 +94,19 @@ func (b *Book) Step(s State, e call.Event) (State, call.Out, *Choice) {
 	return w.s, w.out, w.choice
 }
 
+// Unknown takes a caller in again whose choice was an extension that is not
+// there: it was a wrong key after all, and counts as one.
+func (b *Book) Unknown(s State, extension string, at time.Time) (State, call.Out, *Choice) {
+	w := &walk{book: b, at: at, s: s}
+	if s.Message != "" || !b.has(s.at()) {
+		w.arrive(w.shelter(), ByReload)
+		return w.s, w.out, w.choice
+	}
+	w.enteredHere()
+	w.fault(extension, inputInvalid)
+	return w.s, w.out, w.choice
+}
+
 // Resume takes a caller up again whose state was remembered before a restart:
 // what was typed is forgotten, and the menu or message plays anew. The book
 // may be another one than before.
@@ -199,7 +212,10 @@ func (w *walk) arrive(to Destination, why Reason) {
 	if to.ours() && !w.book.has(to) {
 		to = w.shelter()
 	}
-	w.s.Digits, w.s.Attempts = "", 0
+	w.s.Digits = ""
+	if to.ours() {
+		w.s.Attempts = 0 // else they count on, should he come back: see Unknown
+	}
 	switch to.Kind() {
 	case ToMenu:
 		w.s.Menu, w.s.Message = to.Target(), ""

@@ -123,6 +123,8 @@ func (p *player) do(event string) string {
 		return fmt.Sprintf("way %s lang=%s closed=%v\n", way.To, way.Lang, way.Closed) + p.tell(p.book.Enter("c", "leg", way, p.now))
 	case "return":
 		return p.tell(p.book.Return(p.state, Destination(arg), p.now))
+	case "unknown":
+		return p.tell(p.book.Unknown(p.state, arg, p.now))
 	case "resume":
 		raw, err := json.Marshal(p.state)
 		if err != nil {

@@ -111,8 +111,8 @@ func (p Policy) validate(fault func(path, format string, args ...any)) {
 		if r.Percent != nil && (*r.Percent < 1 || *r.Percent > 100) {
 			fault(at+".percent", "%d is not a percentage from 1 to 100; skip: true records none", *r.Percent)
 		}
-		if r.Skip && (r.Percent != nil || r.Announce) {
-			fault(at+".skip", "a rule that records nothing has no percent and no announce")
+		if r.Skip && r.Percent != nil {
+			fault(at+".skip", "a rule that records nothing has no percent")
 		}
 	}
 }

@@ -25,16 +25,14 @@ type Rule struct {
 	Extension string         `yaml:"extension"` // who talks, or who calls, on a phone of ours
 	Number    string         `yaml:"number"`    // of the outside party, * and ? stand for any digits
 
-	Percent  *int `yaml:"percent"`  // of the calls that fit; all if not said
-	Skip     bool `yaml:"skip"`     // such calls are not recorded
-	Announce bool `yaml:"announce"` // the parties are to be told that they are recorded
+	Percent *int `yaml:"percent"` // of the calls that fit; all if not said
+	Skip    bool `yaml:"skip"`    // such calls are not recorded
 }
 
 // Plan is what a policy says of one call.
 type Plan struct {
-	Record   bool
-	Announce bool   // tell the parties before
-	Reason   string // why, or why not, for the log
+	Record bool
+	Reason string // why, or why not, for the log
 }
 
 // Plan reports whether a call is recorded, and why or why not. It is asked
@@ -60,7 +58,7 @@ func (p Policy) Decide(c call.Call) Plan {
 		case !sampled(c.ID, r.Percent):
 			return Plan{Reason: "not in the sample"}
 		default:
-			return Plan{Record: true, Announce: r.Announce, Reason: "rule"}
+			return Plan{Record: true, Reason: "rule"}
 		}
 	}
 	return Plan{Reason: "no rule"}

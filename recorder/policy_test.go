@@ -67,16 +67,6 @@ func TestPolicy(t *testing.T) {
 	}
 }
 
-func TestPolicyAnnounces(t *testing.T) {
-	c := policy(t, `rules: [{queue: sales, announce: true}, {}]`)
-	if p := c.Policy.Decide(call.Call{Queues: []call.QueueStay{{Queue: "sales"}}}); !p.Record || !p.Announce {
-		t.Errorf("sales: %+v", p)
-	}
-	if p := c.Policy.Decide(call.Call{}); !p.Record || p.Announce {
-		t.Errorf("others: %+v", p)
-	}
-}
-
 // TestSample: the same call is always in or always out, and the share is right
 // for ids that follow upon each other as ours do.
 func TestSample(t *testing.T) {

@@ -62,6 +62,7 @@ type session struct {
 	sound bool   // music plays
 	up    bool   // the leg has been answered
 	moved bool   // the leg is where it can wait and be bridged
+	typed bool   // the extension that is called was dialled in a menu
 	next  uint64 // for ids
 }
 

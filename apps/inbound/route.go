@@ -77,7 +77,7 @@ func (a *App) menu(out *call.Out, s *session, e call.Event) {
 
 // walked keeps what the menus answer and follows the caller's choice.
 func (a *App) walked(out *call.Out, s *session, state ivr.State, o call.Out, choice *ivr.Choice) {
-	moved := state.Menu != s.menu.Menu || state.Message != s.menu.Message
+	moved := s.menu.Over() || state.Menu != s.menu.Menu || state.Message != s.menu.Message
 	s.menu, s.lang = state, state.Lang
 	s.up = s.up || !state.Over() // menus and messages answer the leg
 	if moved && !state.Over() {
@@ -96,6 +96,7 @@ func (a *App) chosen(out *call.Out, s *session, c ivr.Choice) {
 	case ivr.ToQueue:
 		a.join(out, s, queue.Caller{Queue: c.Target})
 	case ivr.ToExtension:
+		s.typed = c.Reason == ivr.ByExtension
 		a.dial(out, s, c.Target, "", call.RoleAgent)
 	case ivr.ToExternal:
 		a.dial(out, s, c.Target, a.cfg.Trunk, call.RoleExternal)

@@ -70,6 +70,8 @@ func (a *App) legEnded(out *call.Out, s *session, e call.Event) {
 	case s.with == e.Leg:
 		s.with = ""
 		a.hangup(out, s)
+	case s.phase == ringing && a.mistyped(s, r, e):
+		a.again(out, s, r.address)
 	case s.phase == ringing:
 		a.unanswered(out, s)
 	}

@@ -1,6 +1,7 @@
 package inbound
 
 import (
+	"cmp"
 	"encoding/json"
 	"flag"
 	"strconv"
@@ -65,9 +66,22 @@ func office() (ivr.Config, queue.Config) {
 	return menus, floor
 }
 
-// machines is the application in that office.
-func machines(t *testing.T, _ string) []apps.Machine {
+// machines is the application in that office. The configuration may say where
+// to when a phone does not answer, and which extensions may be dialled.
+func machines(t *testing.T, config string) []apps.Machine {
+	var more struct {
+		NoAnswer ivr.Destination `json:"no_answer"`
+		Dial     string          `json:"dial"`
+	}
+	if err := json.Unmarshal([]byte(config), &more); err != nil {
+		t.Fatal(err)
+	}
 	menus, agents := office()
+	if more.Dial != "" {
+		main := menus.Menus["main"]
+		main.Extension = &ivr.Extension{Pattern: more.Dial}
+		menus.Menus["main"] = main
+	}
 	book, err := ivr.NewBook(menus, noSpeech{}, lang.New())
 	if err != nil {
 		t.Fatal(err)
@@ -76,7 +90,7 @@ func machines(t *testing.T, _ string) []apps.Machine {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cfg := Config{Trunk: "trunk", NoAnswer: "queue:sales", Music: "ring"}
+	cfg := Config{Trunk: "trunk", NoAnswer: cmp.Or(more.NoAnswer, "queue:sales"), Music: "ring"}
 	if err := cfg.Validate(); err != nil {
 		t.Fatal(err)
 	}

@@ -11,6 +11,7 @@ import (
 // The doctor finds a running office healthy, and says what is wrong and how to
 // mend it when Markaz, the rights or Redis are not there.
 func TestDoctorInARealOffice(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t, office.Options{})
 	ctx := h.within(90 * time.Second)
 	out, err := h.Command(ctx, "doctor")

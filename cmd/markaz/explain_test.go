@@ -16,7 +16,6 @@ import (
 // it can say why, and that a replay finds nothing to correct.
 func (h *house) explains(ctx context.Context, want call.Call) {
 	h.t.Helper()
-	h.t.Setenv("LC_ALL", "C")
 	var x history.Explanation
 	for {
 		out, err := h.Command(ctx, "explain", want.ID, "--json", "--lang", "en")

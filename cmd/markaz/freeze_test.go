@@ -12,6 +12,7 @@ import (
 // come meanwhile are with the fall-back when the lease is over, by either
 // entry. Who talks goes on talking. When it thaws, each call has its record.
 func TestFrozen(t *testing.T) {
+	t.Parallel()
 	t.Run("Stasis", func(t *testing.T) { t.Parallel(); frozen(t, newHouse(t, byStasis(shortLease))) })
 	t.Run("FastAGI", func(t *testing.T) { t.Parallel(); frozen(t, newHouse(t, byFastAGI(shortLease))) })
 }

@@ -179,6 +179,7 @@ func TestHangUpsWhileMarkazIsDead(t *testing.T) {
 // A Markaz that stays dead gives its callers up to the dialplan when the lease
 // is over; those who talk go on talking.
 func TestKilledForGood(t *testing.T) {
+	t.Parallel()
 	for name, lease := range map[string]time.Duration{"as shipped": 0, "short": shortLease} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

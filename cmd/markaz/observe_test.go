@@ -27,6 +27,7 @@ exten => _021.,1,Answer()
 // Calls that somebody else's dialplan handles are told beside those of Markaz,
 // each once, with the recording that was made of it.
 func TestObservedCallsBesideHandledOnes(t *testing.T) {
+	t.Parallel()
 	tapes := t.TempDir()
 	h := newHouse(t, office.Options{
 		Bed: testbed.Options{

@@ -19,6 +19,7 @@ import (
 // A line recorder's file comes into the archive as any recording does, from
 // the sidecar that has its source.
 func TestSidecarsRecordingIsBroughtIn(t *testing.T) {
+	t.Parallel()
 	const id = "01M80NEMWNXD1AG2J42Y1DYTZ3"
 	var b bytes.Buffer
 	b.WriteString("RIFF")

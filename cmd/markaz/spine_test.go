@@ -16,8 +16,10 @@ import (
 // The whole spine: two callers walk the menu, wait, hear their place, and the
 // first talks to the agent; then its record, recording and web hooks.
 func TestARealCallEndToEnd(t *testing.T) {
+	t.Parallel()
 	for name, context := range map[string]string{"FastAGI": "markaz-inbound", "Stasis": "markaz-inbound-stasis"} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			h := newHouse(t, office.Options{Bed: testbed.Options{TrunkContext: context}})
 			ctx := h.within(60 * time.Second)
 			sara := h.agent(ctx, "101")

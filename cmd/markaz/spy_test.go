@@ -95,6 +95,7 @@ type ears = map[*conversation][]*conversation
 // A supervisor listens in all ways, by page, key and command, follows a
 // transfer, and takes the call over.
 func TestASupervisorOnACall(t *testing.T) {
+	t.Parallel()
 	h := asks(t)
 	ctx := h.within(120 * time.Second)
 	sara, reza, boss, chief := h.agent(ctx, "101"), h.agent(ctx, "102"), h.agent(ctx, "105"), h.agent(ctx, "106")
@@ -172,6 +173,7 @@ func checkMonitored(t *testing.T, r call.Call) {
 // Markaz is killed while a supervisor listens: the call goes on, and nothing of
 // him is left.
 func TestKilledWhileASupervisorListens(t *testing.T) {
+	t.Parallel()
 	h := asks(t)
 	ctx := h.within(90 * time.Second)
 	sara, boss := h.agent(ctx, "101"), h.agent(ctx, "105")
@@ -237,6 +239,7 @@ func (h *house) clicks(ctx context.Context, key, to string) string {
 
 // An agent dials from the page: each way in which that can end.
 func TestClickToCall(t *testing.T) {
+	t.Parallel()
 	h := asks(t)
 	ctx := h.within(120 * time.Second)
 	sara, provider := h.agent(ctx, "101"), testbed.NewProvider(t, h.Bed)
@@ -347,8 +350,8 @@ exten => _021.,1,Goto(markaz-inbound-stasis,${EXTEN},1)
 // A supervisor on calls of app_queue and of a ring group, which Markaz only
 // observes; it can hang them up, too, and do no more.
 func TestASupervisorOnCallsOfAnotherDialplan(t *testing.T) {
-	t.Setenv("MARKAZ_ASTERISK__OBSERVE__ENABLED", "true")
-	h := newHouse(t, office.Options{Bed: testbed.Options{
+	t.Parallel()
+	h := newHouse(t, office.Options{Observe: "{enabled: true}", Bed: testbed.Options{
 		TrunkContext: "from-elsewhere", Files: map[string]string{"extensions.conf": elsewhere},
 		Queues: map[string][]string{"support": {"PJSIP/102"}},
 	}})

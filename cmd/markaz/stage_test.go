@@ -20,7 +20,11 @@ import (
 var binary string
 
 func TestMain(m *testing.M) {
-	dir, err := os.MkdirTemp("", "markaz-test-")
+	err := os.Setenv("LC_ALL", "C") // what programs say is compared with English
+	var dir string
+	if err == nil {
+		dir, err = os.MkdirTemp("", "markaz-test-")
+	}
 	if err == nil {
 		binary, err = office.Build(dir, raceEnabled)
 	}

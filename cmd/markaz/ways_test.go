@@ -12,8 +12,10 @@ import (
 
 // The ways through the menus, each heard by a real caller, by both entries.
 func TestWaysThroughTheMenus(t *testing.T) {
+	t.Parallel()
 	for name, entry := range map[string]string{"FastAGI": "markaz-inbound", "Stasis": "markaz-inbound-stasis"} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			h := newHouse(t, office.Options{Bed: testbed.Options{TrunkContext: entry}})
 			ctx := h.within(150 * time.Second)
 			sara := h.agent(ctx, "101")
@@ -25,6 +27,7 @@ func TestWaysThroughTheMenus(t *testing.T) {
 				{"a wrong key is told, then the menu again", wrongKey},
 				{"silence is told, then a person", silence},
 				{"an extension is dialled", extension},
+				{"an extension that is not there", unknownExtension},
 				{"back to the main menu from anywhere", mainMenu},
 				{"a person from anywhere", person},
 				{"closed", closed},
@@ -81,6 +84,18 @@ func extension(ctx context.Context, t *testing.T, h *house, _, reza *testbed.Pho
 	r := h.record(ctx, "09120000003", recorded)
 	if r.Disposition != call.CallAnsweredD || r.Reached != "102" || len(r.Queues) != 0 {
 		t.Errorf("%s, reached %s, queues %v", r.Disposition, r.Reached, r.Queues)
+	}
+}
+
+func unknownExtension(ctx context.Context, t *testing.T, h *house, _, _ *testbed.Phone) {
+	c := h.dial(ctx, "02112345678", "09120000007")
+	h.hears(ctx, c, "welcome")
+	h.must(c.SendDTMF(ctx, "199"))
+	h.hears(ctx, c, "wrong", "welcome")
+	h.must(c.Hangup(ctx))
+	r := h.record(ctx, "09120000007", ended)
+	if r.Disposition != call.AbandonedIVR || r.By != call.ByCaller || len(r.Menus) != 2 {
+		t.Errorf("%s by %s, %+v", r.Disposition, r.By, r.Menus)
 	}
 }
 
