@@ -23,7 +23,7 @@ import (
 type record struct {
 	src, dst, name   string
 	channel, partner string
-	app              string
+	app, context     string
 	start, end       time.Time
 	answer           time.Time // zero if nobody did
 	disposition      string
@@ -88,7 +88,7 @@ func parseRecord(row []string, zone *time.Location) (r record, ok bool) {
 	}
 	r = record{
 		src: call.Clean(row[1], 64), dst: call.Clean(row[2], 64), name: call.Clean(row[4], 120),
-		channel: strings.Clone(row[5]), partner: strings.Clone(row[6]), app: strings.Clone(row[7]),
+		channel: strings.Clone(row[5]), partner: strings.Clone(row[6]), app: strings.Clone(row[7]), context: strings.Clone(row[3]),
 		start: at(row[9]), answer: at(row[10]), end: at(row[11]), disposition: strings.Clone(row[14]),
 	}
 	unique := regexp.MustCompile(`^([\w-]+-)?\d+\.\d+$`)

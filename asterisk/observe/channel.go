@@ -32,6 +32,7 @@ type channel struct {
 	up      bool
 	context string
 	exten   string
+	entered string // the number that was dialled to get here
 	app     string
 	data    string
 

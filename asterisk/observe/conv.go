@@ -18,6 +18,8 @@ type conv struct {
 	pending  []call.Event // what happened before
 	silent   bool         // nothing is told: Markaz handles it, or it is to be ignored
 	into     string       // the handled call
+	after    string       // the handled call that it goes on from, in the fall-back
+	sofar    *call.Call   // what was told of it, if so
 	internal string       // what was dialled, of a call within the house
 	answered bool
 	holder   *channel
@@ -144,6 +146,7 @@ func (m *Machine) emit(v *conv, e call.Event) {
 	}
 	e.Call = v.id
 	e = m.stamped(e)
+	v.keep(e)
 	if v.started {
 		m.out = append(m.out, e)
 	} else {
@@ -160,10 +163,12 @@ func (m *Machine) stamped(e call.Event) call.Event {
 }
 
 // tell tells a fact of a party.
-func (m *Machine) tell(c *channel, e call.Event) {
+func (m *Machine) tell(c *channel, e call.Event) { m.emit(c.conv, m.said(c, e)) }
+
+func (m *Machine) said(c *channel, e call.Event) call.Event {
 	e.Leg, e.Role, e.Address, e.Trunk = c.id, c.leg.role, c.address, c.trunk
 	e.Agent = m.cfg.Agents[c.address]
-	m.emit(c.conv, e)
+	return e
 }
 
 // link makes one conversation of two.

@@ -67,6 +67,10 @@ func (m *Machine) finish(v *conv, c *channel) {
 	if v.group != "" && m.lastParty(v, c) {
 		m.endGroup(v, call.NoAnswer)
 	}
+	if v.after != "" && !v.silent && m.lastParty(v, c) {
+		m.giveOver(v, m.said(c, m.verdict(c)))
+		return
+	}
 	m.tell(c, m.verdict(c))
 }
 

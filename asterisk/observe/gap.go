@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"markaz/call"
+	"markaz/dialplan"
 )
 
 // span is a time in which nobody watched.
@@ -53,7 +54,7 @@ func (o *Observer) takeOver() {
 	taken := 0
 	for _, records := range group(list) {
 		_, told := o.machine.toldOf(records)
-		if start := records[0].start; told || start.Before(gap.from.Add(-time.Second)) || start.After(gap.to) {
+		if start := records[0].start; told || handled(records) || start.Before(gap.from.Add(-time.Second)) || start.After(gap.to) {
 			continue
 		}
 		o.tell(o.machine.takenOver(records))
@@ -61,6 +62,12 @@ func (o *Observer) takeOver() {
 	}
 	o.stats.taken.Add(float64(taken))
 	o.dep.Log.Info("calls that nobody watched are taken over", "calls", taken, "from", gap.from, "to", gap.to)
+}
+
+// handled reports whether records are of a call that Markaz handled to its end:
+// the observer did not see it, but it has been told.
+func handled(list []record) bool {
+	return slices.ContainsFunc(list, func(r record) bool { return r.context == dialplan.ContextServe })
 }
 
 // records reads the call detail records of a gap; false if there are none to be

@@ -112,6 +112,7 @@ func TestGap(t *testing.T) {
 		s := &stage{t: t, ctx: ctx, bed: bed, first: 151}
 		playGap(s, w, func() { w.endObserver() }, func() { w.startObserver(records) })
 	})
+	t.Run("given back", func(t *testing.T) { givenBack(t, ctx, bed) })
 }
 
 func has(kind call.Kind) func([]call.Event) bool {

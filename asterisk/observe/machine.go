@@ -149,10 +149,10 @@ func (m *Machine) known(w *wireChannel) *channel {
 
 // mind leaves a call to whoever handles it in Markaz.
 func (m *Machine) mind(c *channel) {
-	if c.conv == nil || c.conv.silent {
+	if c.conv == nil || c.conv.into != "" {
 		return
 	}
-	if id := m.handled(c.id); id != "" {
+	if id := m.handled(c.id); id != "" && id != c.conv.after {
 		m.hush(c.conv, id)
 	}
 }
@@ -184,6 +184,7 @@ func (m *Machine) add(w *wireChannel) *channel {
 	}
 	m.names.identify(c, w.Name)
 	c.number(w)
+	c.entered = digitsOf(c.exten)
 	m.channels[c.id] = c
 	return c
 }

@@ -31,6 +31,18 @@ exten => _0218XXX,1,Set(MAIN=${EXTEN:4})
  same => n,Goto(ivr-2,s,1)
 exten => _0219XXX,1,MixMonitor(${REC}/in-${EXTEN}-${UNIQUEID}.wav,b)
  same => n,Goto(ext-local,${EXTEN:4},1)
+exten => _022XXX,1,Set(MAIN=${EXTEN:3})
+ same => n,Goto(markaz-inbound,${EXTEN},1)
+
+[markaz-inbound]
+exten => _022XXX,1,Wait(1)
+ same => n,Goto(markaz-fallback,s,1)
+
+[markaz-fallback]
+exten => s,1,NoOp(not served)
+ same => n,Answer()
+ same => n,Dial(PJSIP/${MAIN},20)
+ same => n,Hangup()
 
 [from-internal]
 include => ext-features

@@ -23,6 +23,7 @@ func (m *Machine) runs(c *channel, msg *message) {
 	if msg.App == c.app && msg.AppData == c.data {
 		return
 	}
+	m.givenBack(c)
 	before := c.app
 	c.app, c.data = msg.App, msg.AppData
 	if strings.HasPrefix(msg.App, "AppDial") || msg.App == "AppQueue" {
