@@ -1,6 +1,7 @@
 package smdr
 
 import (
+	"bytes"
 	"encoding/binary"
 	"math/bits"
 )
@@ -17,8 +18,8 @@ func (p *Parser) columns(line []byte, at date, r *Record) bool {
 	if len(l) < 24 || l[8] != ' ' || l[16] != ' ' || l[22] != ' ' || len(l) > 27 && l[25] != ' ' && l[27] != ' ' {
 		return false
 	}
-	sec, ok := clockCell(l[9:16])
-	ext := cell(l[17:22])
+	sec, ok := clockCell(l[9:17])
+	ext := narrow(l, 16, 0x0000_ffffffffff_00)
 	if !ok || len(ext) > 0 && ext[0] == 'M' && alarm(trim(l[16:])) {
 		return false
 	}
@@ -33,6 +34,9 @@ func (p *Parser) columns(line []byte, at date, r *Record) bool {
 		p.patternC(l, r)
 	}
 	if r.Duration == NotPrinted {
+		if bytes.IndexByte(l[23:], ':') < 0 { // usual: RC, AN and NA have none
+			return true
+		}
 		if _, _, _, elsewhere := lastDuration(l[23:]); elsewhere {
 			r.reset() // it looked like columns, and is not
 			return false
@@ -41,22 +45,45 @@ func (p *Parser) columns(line []byte, at date, r *Record) bool {
 	return true
 }
 
-// clockCell reads the seven bytes of a time: 10:03AM, or 15:11 at either side.
+// clockCell reads the seven bytes of a time and the blank after them:
+// 10:03AM, or 15:11 at either side.
 func clockCell(b []byte) (sec int, ok bool) {
-	h, okH := digitPair(b, 0)
-	m, okM := digitPair(b, 3)
-	if okH && okM && b[2] == ':' && b[6] == 'M' && b[5] != ' ' && h >= 1 && h <= 12 && m < 60 {
-		if h == 12 {
-			h = 0
+	const pm = 'A' ^ 'P'
+	v := binary.LittleEndian.Uint64(b) ^ 0x204d413030_3a3030 // 00:00AM and a blank
+	if v>>40 == 0 || v>>40 == pm {
+		half := int(v>>40) / pm * 12
+		v &= 1<<40 - 1
+		t := v*10 + v>>8
+		h, m := int(t&0xff), int(t>>24&0xff)
+		if (v|(v+0x06_06_00_06_06))&0xf0_f0_ff_f0_f0 == 0 && h-1 < 12 && h >= 1 && m < 60 {
+			if h == 12 {
+				h = 0
+			}
+			return (h+half)*3600 + m*60, true
 		}
-		if b[5] == 'P' {
-			return (h+12)*3600 + m*60, true
-		}
-		return h*3600 + m*60, b[5] == 'A'
 	}
-	b = trim(b)
+	b = trim(b[:7])
 	sec, n, ok := clock(b)
 	return sec, ok && n == len(b)
+}
+
+// How dates and durations are written: two digits three times.
+const (
+	slashes   = 0x30302f30302f3030 // 00/00/00
+	durations = 0x30302730303a3030 // 00:00'00
+)
+
+// triple reads the three numbers of b[i:i+8], which is written as shape, all
+// at once. A digit less '0' has no high half, also after adding 6; ten times
+// the first of a pair plus the second does not leave its byte.
+func triple(b []byte, i int, shape uint64) (x, y, z int, ok bool) {
+	if len(b)-i < 8 {
+		return 0, 0, 0, false
+	}
+	v := binary.LittleEndian.Uint64(b[i:]) ^ shape
+	t := v*10 + v>>8
+	return int(t & 0xff), int(t >> 24 & 0xff), int(t >> 48 & 0xff),
+		(v|(v+0x06_06_00_06_06_00_06_06))&0xf0_f0_ff_f0_f0_ff_f0_f0 == 0
 }
 
 // The patterns' fields after the extension. A duration whose hours have
@@ -106,7 +133,12 @@ func (p *Parser) patternC(l []byte, r *Record) {
 }
 
 func (p *Parser) trunkAndDial(l []byte, trunkEnd, dialEnd int, r *Record) {
-	trunk := cell(l[23:min(trunkEnd, len(l))])
+	var trunk []byte
+	if len(l) >= 31 {
+		trunk = narrow(l, 23, 1<<(8*(trunkEnd-23))-1)
+	} else {
+		trunk = cell(l[23:min(trunkEnd, len(l))])
+	}
 	r.Trunk = known(trunk)
 	var dial []byte
 	if dialEnd = min(dialEnd, len(l)); trunkEnd < dialEnd {
@@ -140,6 +172,10 @@ func quoted(l []byte, i int) bool {
 // its hours have outgrown two digits, and returns its place.
 func (r *Record) timed(l []byte, i int) (from, to int) {
 	from, to = i, i+8
+	if h, m, s, ok := triple(l, i, durations); ok && m < 60 && s < 60 && l[i-1] == ' ' {
+		r.Duration = h*3600 + m*60 + s
+		return from, to
+	}
 	switch {
 	case quoted(l, i):
 		if l[i-1] >= '0' && l[i-1] <= '9' { // 100:00'00, grown to the left
@@ -225,6 +261,16 @@ func cell(b []byte) []byte {
 		return nil
 	}
 	return b
+}
+
+// narrow is the field that mask selects of the eight bytes from l[i], trimmed;
+// nil if blank.
+func narrow(l []byte, i int, mask uint64) []byte {
+	x := (binary.LittleEndian.Uint64(l[i:]) ^ blanks8) & mask
+	if x == 0 {
+		return nil
+	}
+	return l[i+bits.TrailingZeros64(x)/8 : i+8-bits.LeadingZeros64(x)/8]
 }
 
 const blanks8 = 0x2020202020202020

@@ -2,6 +2,7 @@ package smdr
 
 import (
 	"bytes"
+	"encoding/binary"
 
 	"markaz/call"
 )
@@ -102,6 +103,10 @@ func wordHas(word []byte, want string) bool {
 
 // outgoing reads what was dialled, or a name with its number.
 func (p *Parser) outgoing(b []byte, r *Record) {
+	if digits(b) == len(b) {
+		r.Number = b
+		return
+	}
 	plain := true
 	for _, c := range b {
 		if isDial(c) {
@@ -165,7 +170,7 @@ func (r *Record) taken(b []byte, clean bool) []byte {
 // caller reads a name and a number that share a field with nothing between
 // them. KX-TDA puts the name first, KX-TD the number.
 func (r *Record) caller(b []byte, f Family) {
-	head := 0
+	head := digits(b)
 	for head < len(b) && isDial(b[head]) {
 		head++
 	}
@@ -211,3 +216,24 @@ func onlyNumber(b []byte) bool {
 }
 
 func isDial(c byte) bool { return c >= '0' && c <= '9' || c == '*' || c == '#' || c == '+' }
+
+// digits counts the digits that b begins with, eight at a time; when others
+// follow, it may count up to seven too few.
+func digits(b []byte) int {
+	const zeros, sixes, high = 0x3030303030303030, 0x0606060606060606, 0xf0f0f0f0f0f0f0f0
+	i := 0
+	for i < len(b) {
+		at := i
+		if i+8 > len(b) {
+			if at = len(b) - 8; at < 0 {
+				return i
+			}
+		}
+		v := binary.LittleEndian.Uint64(b[at:]) ^ zeros
+		if (v|(v+sixes))&high != 0 {
+			return i
+		}
+		i = at + 8
+	}
+	return i
+}

@@ -1,6 +1,9 @@
 package smdr
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"math/bits"
+)
 
 // MaxLine is the longest line, in bytes; the widest pattern has 120 columns.
 // What grows longer is cut there.
@@ -60,29 +63,35 @@ func (f *Framer) Write(chunk []byte, emit func(Frame)) {
 func clean(chunk []byte) int {
 	chunk = chunk[:min(len(chunk), MaxLine-1)]
 	i := 0
-	for i+8 <= len(chunk) && printable8(binary.LittleEndian.Uint64(chunk[i:])) {
+	for i+8 <= len(chunk) {
+		bad := unprintable8(binary.LittleEndian.Uint64(chunk[i:]))
+		if bad != 0 {
+			return lineEnd(chunk, i+bits.TrailingZeros64(bad)/8)
+		}
 		i += 8
 	}
 	for ; i < len(chunk); i++ {
-		c := chunk[i]
-		if c-0x20 < 0x5f {
-			continue
+		if chunk[i]-0x20 >= 0x5f {
+			return lineEnd(chunk, i)
 		}
-		if c == '\r' || c == '\n' || c == '\f' {
-			return i
-		}
-		break
 	}
 	return -1
 }
 
-// printable8 reports whether all eight bytes are between blank and tilde: no
-// high bit, none below 0x20, none equal to 0x7f. It may say no for a word that
-// is clean, never yes for one that is not.
-func printable8(x uint64) bool {
+// lineEnd is i if a line ends there, else -1.
+func lineEnd(chunk []byte, i int) int {
+	if c := chunk[i]; c == '\r' || c == '\n' || c == '\f' {
+		return i
+	}
+	return -1
+}
+
+// unprintable8 marks the high bit of bytes that are not between blank and
+// tilde. The lowest mark is right and none is missing below it; above it a
+// carry may have set another. 0 means that all eight are printable.
+func unprintable8(x uint64) uint64 {
 	const ones, high = 0x0101010101010101, 0x8080808080808080
-	del := x ^ 0x7f*ones
-	return (x|(x-0x20*ones)|(del-ones)&^del)&high == 0
+	return (x | x - 0x20*ones | x + ones) & high
 }
 
 // slow takes bytes up to the next line end and returns the rest.

@@ -22,6 +22,10 @@ type Lines struct {
 
 // Add takes the next frame and hands out whole lines.
 func (l *Lines) Add(f Frame, emit func(Frame)) {
+	if len(l.held) == 0 && len(f.Line) == 0 { // what is between CR and LF
+		emit(f)
+		return
+	}
 	if len(l.held) > 0 {
 		if len(trim(f.Line)) == 0 { // CR and LF are two frames, the second empty
 			l.heldRaw = append(l.heldRaw, f.Raw...)

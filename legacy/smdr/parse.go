@@ -18,7 +18,10 @@ type Parser struct {
 // line whose number stands as it was dialled.
 func (p *Parser) Parse(line []byte, r *Record) bool {
 	r.reset()
-	line = trimRight(line)
+	if line = trimRight(line); len(line) == 0 {
+		r.Kind = KindBlank
+		return false
+	}
 	at := p.findDate(line)
 	switch at.found {
 	case noDate:
@@ -56,11 +59,8 @@ const (
 // findDate finds the date that a record begins with. Before it there may be
 // blanks, and the asterisks of an echoed password.
 func (p *Parser) findDate(line []byte) date {
-	if len(line) > 8 && line[2] == '/' && line[5] == '/' && line[8] == ' ' {
-		a, okA := digitPair(line, 0)
-		b, okB := digitPair(line, 3)
-		c, okC := digitPair(line, 6)
-		if okA && okB && okC {
+	if len(line) > 8 && line[8] == ' ' {
+		if a, b, c, ok := triple(line, 0, slashes); ok {
 			return p.dateOf(a, b, c, 0, 8)
 		}
 	}

@@ -98,7 +98,9 @@ type Record struct {
 }
 
 func (r *Record) reset() {
-	*r = Record{Ring: NotPrinted, Duration: NotPrinted, scratch: r.scratch[:0]}
+	scratch := r.scratch[:0]
+	*r = Record{}
+	r.Ring, r.Duration, r.scratch = NotPrinted, NotPrinted, scratch
 }
 
 // Start is when the call began by the exchange's clock, in the seconds of

@@ -76,12 +76,17 @@ func TestReferenceAgrees(t *testing.T) {
 		if !p.Parse([]byte(printed.line), &r) {
 			t.Fatalf("%q is %v", printed.line, r.Kind)
 		}
-		got := reference{
-			ext: string(r.Ext), trunk: string(r.Trunk), number: string(r.Number), account: string(r.Account), condition: string(r.Condition),
-			inbound: r.Direction == call.Inbound, ring: r.Ring, duration: r.Duration, start: time.Unix(r.Start(), 0).UTC(),
-		}
+		got := referenceOf(&r)
 		if got != want {
 			t.Fatalf("%q of pattern %c\nours      %+v\nreference %+v", printed.line, pattern, got, want)
 		}
 	})
+}
+
+// referenceOf is what the parser under test read.
+func referenceOf(r *Record) reference {
+	return reference{
+		ext: string(r.Ext), trunk: string(r.Trunk), number: string(r.Number), account: string(r.Account), condition: string(r.Condition),
+		inbound: r.Direction == call.Inbound, ring: r.Ring, duration: r.Duration, start: time.Unix(r.Start(), 0).UTC(),
+	}
 }
