@@ -251,7 +251,11 @@ func field(l []byte, from, to int) []byte {
 	if from >= to {
 		return nil
 	}
-	return cell(l[from:to])
+	b := l[from:to]
+	if n := len(b); n >= 8 && n <= 16 && binary.LittleEndian.Uint64(b) == blanks8 && binary.LittleEndian.Uint64(b[n-8:]) == blanks8 {
+		return nil
+	}
+	return cell(b)
 }
 
 // cell trims a field; nil if it is blank.

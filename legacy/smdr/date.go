@@ -138,12 +138,12 @@ func daysIn(y, m int) int {
 }
 
 // civilDay counts days from 1970-01-01 in the Gregorian calendar, for the
-// years 1901 to 2099, in which every fourth is a leap year.
+// years 1901 to 2099, in which every fourth is a leap year. Its years begin
+// with March, so that the day that some lack is their last.
 func civilDay(y, m, d int) int {
-	before := [...]int16{0, 0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334}
-	days := (y-1970)*365 + (y-1969)>>2 + int(before[m]) + d - 1
-	if m > 2 && y&3 == 0 {
-		days++
+	if m -= 3; m < 0 {
+		m += 12
+		y--
 	}
-	return days
+	return y*365 + y>>2 + (m*153+2)/5 + d - 719484
 }

@@ -91,7 +91,7 @@ func lineEnd(chunk []byte, i int) int {
 // carry may have set another. 0 means that all eight are printable.
 func unprintable8(x uint64) uint64 {
 	const ones, high = 0x0101010101010101, 0x8080808080808080
-	return (x | x - 0x20*ones | x + ones) & high
+	return (x | (x - 0x20*ones) | (x + ones)) & high
 }
 
 // slow takes bytes up to the next line end and returns the rest.

@@ -1,6 +1,8 @@
 package smdr
 
 import (
+	"encoding/binary"
+	"math/bits"
 	"strconv"
 	"strings"
 	"testing"
@@ -88,5 +90,68 @@ func referenceOf(r *Record) reference {
 	return reference{
 		ext: string(r.Ext), trunk: string(r.Trunk), number: string(r.Number), account: string(r.Account), condition: string(r.Condition),
 		inbound: r.Direction == call.Inbound, ring: r.Ring, duration: r.Duration, start: time.Unix(r.Start(), 0).UTC(),
+	}
+}
+
+// Every date that an exchange can print is the day that the library says.
+func TestDaysAgree(t *testing.T) {
+	p := Parser{Family: TDA, Order: YMD}
+	for day := time.Date(1980, 1, 1, 0, 0, 0, 0, time.UTC); day.Year() < 2080; day = day.AddDate(0, 0, 1) {
+		got := p.findDate([]byte(day.Format("06/01/02 ")))
+		if got.found != dated || got.day != int(day.Unix()/86400) {
+			t.Fatalf("%v is %+v", day, got)
+		}
+	}
+}
+
+// A time cell is read at once as it is read with care.
+func TestClockCellAgrees(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		text := rapid.StringMatching(`[0-2 ][0-9a:/][:;0][0-6:][0-9:][APMX ][M ] `).Draw(t, "cell")
+		sec, ok := clockCell([]byte(text))
+		careful := strings.TrimSpace(text)
+		want, n, wantOK := clock([]byte(careful))
+		wantOK = wantOK && n == len(careful)
+		if ok != wantOK || ok && sec != want {
+			t.Fatalf("%q: %d %v, want %d %v", text, sec, ok, want, wantOK)
+		}
+	})
+}
+
+// Numbers are read eight digits at a time as they are one by one.
+func TestDigitsAgree(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		b := []byte(rapid.StringMatching(`[0-9]{0,20}[ -~\x80-\xff]{0,9}`).Draw(t, "field"))
+		n := 0
+		for n < len(b) && b[n] >= '0' && b[n] <= '9' {
+			n++
+		}
+		if got := digits(b); got > n || n == len(b) && n >= 8 && got != n {
+			t.Fatalf("%d digits in %q, want %d", got, b, n)
+		}
+	})
+}
+
+// Eight bytes at once are judged as each alone, up to the first that is not
+// printable.
+func TestPrintableAgrees(t *testing.T) {
+	word := []byte("!0aZ~ /'")
+	for at := range word {
+		for c := range 256 {
+			for _, after := range []byte{0x00, 0x1f, ' ', '~', 0x7f, 0x80, 0xff} {
+				b := append([]byte(nil), word...)
+				if at < 7 {
+					b[at+1] = after
+				}
+				b[at] = byte(c)
+				want := 0
+				for want < 8 && b[want] >= 0x20 && b[want] < 0x7f {
+					want++
+				}
+				if got := bits.TrailingZeros64(unprintable8(binary.LittleEndian.Uint64(b))) / 8; got != want {
+					t.Fatalf("%q: %d printable, want %d", b, got, want)
+				}
+			}
+		}
 	}
 }
