@@ -12,7 +12,7 @@ RUN apt-get update \
  && apt-get install -y --no-install-recommends espeak-ng ca-certificates tzdata \
  && rm -rf /var/lib/apt/lists/* \
  && useradd --system --uid 10001 --home-dir /var/lib/markaz markaz \
- && install -d -o markaz -g markaz /var/lib/markaz
+ && install -d -o markaz -g markaz /var/lib/markaz /var/lib/markaz/prompts
 COPY --from=build /out/ /usr/bin/
 USER markaz
 VOLUME /var/lib/markaz

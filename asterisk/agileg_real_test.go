@@ -40,6 +40,7 @@ func (d *desk) digits(n int) string {
 }
 
 func TestFastAGIPrompts(t *testing.T) {
+	t.Parallel()
 	r := newRigFor(t, dialplan.ContextInbound)
 	long, err := r.bed.Prompt("long", 8)
 	check(t, err)
@@ -103,6 +104,7 @@ func (r *rig) playsOn(talk *testbed.Conversation, leg string, short tone.Tone) {
 }
 
 func TestFastAGINumbersAndMusic(t *testing.T) {
+	t.Parallel()
 	r := newRigFor(t, dialplan.ContextInbound)
 	talk, started := r.caller()
 	r.do(call.Play{Leg: started.Leg, ID: "e", Prompts: []call.Prompt{{Kind: call.Number, Value: "21"}, {Kind: call.Digits, Value: "*4#"}}})
@@ -118,6 +120,7 @@ func TestFastAGINumbersAndMusic(t *testing.T) {
 // Every key arrives, once and in order, whether a prompt plays, has just
 // ended, or nothing happens.
 func TestFastAGIKeysTypedFast(t *testing.T) {
+	t.Parallel()
 	r := newRigFor(t, dialplan.ContextInbound)
 	r.bed.Tone(t, "short")
 	talk, started := r.caller()
@@ -139,6 +142,7 @@ func TestFastAGIKeysTypedFast(t *testing.T) {
 }
 
 func TestFastAGICallerHangsUpWhileListening(t *testing.T) {
+	t.Parallel()
 	r := newRigFor(t, dialplan.ContextInbound)
 	long, err := r.bed.Prompt("long", 20)
 	check(t, err)
@@ -158,6 +162,7 @@ func TestFastAGICallerHangsUpWhileListening(t *testing.T) {
 }
 
 func TestFastAGIHangupCauseOfAnUnansweredCall(t *testing.T) {
+	t.Parallel()
 	r := newRigFor(t, dialplan.ContextInbound)
 	talk, err := testbed.NewCaller(t, r.bed).Dial(r.ctx, "02112345678")
 	check(t, err)
@@ -172,6 +177,7 @@ func TestFastAGIHangupCauseOfAnUnansweredCall(t *testing.T) {
 }
 
 func TestFastAGIRelease(t *testing.T) {
+	t.Parallel()
 	r := newRigFor(t, dialplan.ContextInbound)
 	fallback := r.bed.Tone(t, "fallback")
 	talk, started := r.caller()
@@ -185,6 +191,7 @@ func TestFastAGIRelease(t *testing.T) {
 // renews it nor when the loop falls silent: then the dialplan takes the caller
 // back one lease after the last word.
 func TestFastAGILease(t *testing.T) {
+	t.Parallel()
 	r := newRigFor(t, dialplan.ContextInbound)
 	long, err := r.bed.Prompt("long", 4.5)
 	check(t, err)
@@ -218,6 +225,7 @@ func TestFastAGILease(t *testing.T) {
 
 // With the loop alive a caller stays as long as it takes.
 func TestFastAGILeaseRenewed(t *testing.T) {
+	t.Parallel()
 	r := newRigFor(t, dialplan.ContextInbound)
 	talk, started := r.caller()
 	for range 4 {
@@ -237,6 +245,7 @@ func TestFastAGILeaseRenewed(t *testing.T) {
 // Callers' names are data: they arrive clean or the call is served without
 // them, and none of them is a command.
 func TestFastAGIHostileCallers(t *testing.T) {
+	t.Parallel()
 	r := newRigFor(t, dialplan.ContextInbound)
 	for _, name := range []string{
 		`O\"Brien`, `\\\\`, `${SHELL(touch /tmp/x)}`, `x)}${SYSTEM(id)}`, "\u202eevil\u202c", strings.Repeat("9", 300), "a\tb", "علی رضایی", "x%0d%0aagi_extension: 900",
@@ -257,6 +266,7 @@ func TestFastAGIHostileCallers(t *testing.T) {
 }
 
 func TestFastAGISilentConnectionsBesideCalls(t *testing.T) {
+	t.Parallel()
 	r := newRigFor(t, dialplan.ContextInbound)
 	for range 200 {
 		c, err := net.Dial("tcp", r.cfg.AGI.Listen)
@@ -273,6 +283,7 @@ func TestFastAGISilentConnectionsBesideCalls(t *testing.T) {
 }
 
 func TestFastAGIFeatureCode(t *testing.T) {
+	t.Parallel()
 	r := newRigFor(t, dialplan.ContextInbound)
 	phone := r.agent("101", testbed.Answer)
 	for code, state := range map[string]string{"*71": dialplan.AskAvailable, "*72": dialplan.AskOffline, "*73": dialplan.AskPaused} {

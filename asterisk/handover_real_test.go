@@ -10,6 +10,7 @@ import (
 )
 
 func TestACallerGoesFromFastAGIToStasisInOneCall(t *testing.T) {
+	t.Parallel()
 	r := newRigFor(t, dialplan.ContextInbound)
 	welcome, position := r.bed.Tone(t, "welcome"), r.bed.Tone(t, "position")
 	phone := r.agent("101", testbed.Answer)
@@ -52,6 +53,7 @@ func TestACallerGoesFromFastAGIToStasisInOneCall(t *testing.T) {
 }
 
 func TestACallerWhoHangsUpDuringTheHandover(t *testing.T) {
+	t.Parallel()
 	r := newRigFor(t, dialplan.ContextInbound)
 	for range 5 {
 		talk, started := r.caller()
@@ -64,6 +66,7 @@ func TestACallerWhoHangsUpDuringTheHandover(t *testing.T) {
 }
 
 func TestCallersInFastAGIAreToldAfterAReconnect(t *testing.T) {
+	t.Parallel()
 	var p *proxy
 	r := newRigFor(t, dialplan.ContextInbound, through(t, &p))
 	talk, started := r.caller()
@@ -77,6 +80,7 @@ func TestCallersInFastAGIAreToldAfterAReconnect(t *testing.T) {
 }
 
 func TestAHandoverWhileAsteriskCannotReachUs(t *testing.T) {
+	t.Parallel()
 	var p *proxy
 	r := newRigFor(t, dialplan.ContextInbound, through(t, &p))
 	fallback := r.bed.Tone(t, "fallback")

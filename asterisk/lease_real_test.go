@@ -61,6 +61,7 @@ func (r *rig) playLong(leg, id string, alive bool) {
 
 // What is remembered while a prompt plays does not hold up what comes after.
 func TestRememberingDoesNotWaitForAPrompt(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	_, err := r.bed.Prompt("long", 5)
 	check(t, err)
@@ -87,6 +88,7 @@ func TestRememberingDoesNotWaitForAPrompt(t *testing.T) {
 
 // Ensure that a hang-up in the middle of a prompt leaves nothing to complain of.
 func TestAHangupDuringAPromptIsNoFailure(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	long, err := r.bed.Prompt("long", 8)
 	check(t, err)
@@ -107,6 +109,7 @@ func TestAHangupDuringAPromptIsNoFailure(t *testing.T) {
 
 // Ensure that a lease lifted while a prompt plays stays lifted after it.
 func TestALeaseLiftedDuringAPrompt(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	prompt, err := r.bed.Prompt("prompt", 2)
 	check(t, err)

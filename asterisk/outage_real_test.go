@@ -14,6 +14,7 @@ import (
 )
 
 func TestACutConnectionIsReconciled(t *testing.T) {
+	t.Parallel()
 	var p *proxy
 	r := newRig(t, through(t, &p))
 	stays, kept := r.caller()
@@ -51,6 +52,7 @@ func TestACutConnectionIsReconciled(t *testing.T) {
 }
 
 func TestABlackHoleIsNoticed(t *testing.T) {
+	t.Parallel()
 	var p *proxy
 	r := newRig(t, through(t, &p))
 	_, started := r.caller()
@@ -67,6 +69,7 @@ func TestABlackHoleIsNoticed(t *testing.T) {
 }
 
 func TestACallerWhoCameInABlackHoleIsFound(t *testing.T) {
+	t.Parallel()
 	var p *proxy
 	r := newRig(t, through(t, &p), func(cfg *asterisk.Config, _ *testbed.Asterisk) { cfg.ARI.Heartbeat = 300 * time.Millisecond })
 	p.swallow(true)
@@ -87,6 +90,7 @@ func TestACallerWhoCameInABlackHoleIsFound(t *testing.T) {
 }
 
 func TestAFrozenAsteriskIsNoticed(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	_, started := r.caller()
 	check(t, r.bed.Freeze())
@@ -97,6 +101,7 @@ func TestAFrozenAsteriskIsNoticed(t *testing.T) {
 }
 
 func TestAnAsteriskThatCrashesAndComesBack(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	_, _, started, leg := r.talking()
 	r.bed.Kill()
@@ -121,6 +126,7 @@ func TestAnAsteriskThatCrashesAndComesBack(t *testing.T) {
 }
 
 func TestASecondInstanceTakesOver(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	talk, started := r.caller()
 	r.cfg.AGI.Listen = r.bed.Spare(1)
@@ -141,6 +147,7 @@ func TestASecondInstanceTakesOver(t *testing.T) {
 }
 
 func TestALaterProcessAdoptsTheCalls(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	caller, agent, started, leg := r.talking()
 	rings := ring(started.Call, "102")
@@ -177,6 +184,7 @@ func TestALaterProcessAdoptsTheCalls(t *testing.T) {
 }
 
 func TestTheLeaseAndReleaseLeadToTheFallback(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	fallback := r.bed.Tone(t, "fallback")
 	talk, started := r.caller()
@@ -200,6 +208,7 @@ func TestTheLeaseAndReleaseLeadToTheFallback(t *testing.T) {
 }
 
 func TestDrainingSendsNewCallersToTheFallback(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	fallback := r.bed.Tone(t, "fallback")
 	old, started := r.caller()

@@ -45,11 +45,15 @@ func bed(t *testing.T, version string) (*testbed.Asterisk, *testbed.Phone, conte
 
 func onBoth(t *testing.T, test func(t *testing.T, version string)) {
 	for _, version := range []string{"22", "16"} {
-		t.Run("asterisk "+version, func(t *testing.T) { test(t, version) })
+		t.Run("asterisk "+version, func(t *testing.T) {
+			t.Parallel() // each has an Asterisk of its own
+			test(t, version)
+		})
 	}
 }
 
 func TestAsteriskLoadsTheFileWithoutAWarning(t *testing.T) {
+	t.Parallel()
 	onBoth(t, func(t *testing.T, version string) {
 		b, _, ctx := bed(t, version)
 		for _, line := range b.Complaints() {
@@ -69,6 +73,7 @@ func TestAsteriskLoadsTheFileWithoutAWarning(t *testing.T) {
 
 // Whatever Markaz does or fails to do, the caller talks to the fall-back.
 func TestCallersReachTheFallback(t *testing.T) {
+	t.Parallel()
 	onBoth(t, func(t *testing.T, version string) {
 		for _, tc := range []struct {
 			name   string
@@ -82,6 +87,7 @@ func TestCallersReachTheFallback(t *testing.T) {
 			{"the call was handed over and Stasis is not there", handsOver, 2 * time.Second, "Stasis"},
 		} {
 			t.Run(tc.name, func(t *testing.T) {
+				t.Parallel()
 				b, phone, ctx := bed(t, version)
 				tc.server(t, b.Spare(0))
 				caller := testbed.NewCaller(t, b)
@@ -117,6 +123,7 @@ func TestCallersReachTheFallback(t *testing.T) {
 // A caller's name and number are data: no line, quote or expression of his
 // reaches FastAGI.
 func TestCallerDataIsFiltered(t *testing.T) {
+	t.Parallel()
 	onBoth(t, func(t *testing.T, version string) {
 		b, _, ctx := bed(t, version)
 		env := make(chan string, 1)
