@@ -191,7 +191,6 @@ func TestFastAGIRelease(t *testing.T) {
 // renews it nor when the loop falls silent: then the dialplan takes the caller
 // back one lease after the last word.
 func TestFastAGILease(t *testing.T) {
-	t.Parallel()
 	r := newRigFor(t, dialplan.ContextInbound)
 	long, err := r.bed.Prompt("long", 4.5)
 	check(t, err)
