@@ -23,7 +23,7 @@ func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
 // MARKAZ_LEGACY_SEED=7 repeats what an earlier one met.
 func day(t *testing.T) (length time.Duration, seed uint64) {
 	t.Helper()
-	length, seed = 18*time.Second, uint64(time.Now().UnixNano())
+	length, seed = 15*time.Second, uint64(time.Now().UnixNano())
 	if text := os.Getenv("MARKAZ_LEGACY_DAY"); text != "" {
 		var err error
 		if length, err = time.ParseDuration(text); err != nil {
@@ -44,6 +44,7 @@ func day(t *testing.T) (length time.Duration, seed uint64) {
 // killed and Redis is killed at random moments: the stream holds every event
 // once, and the calls are those that were.
 func TestBusyDay(t *testing.T) {
+	t.Parallel() // it waits a good part of its time
 	length, seed := day(t)
 	zone, err := time.LoadLocation("Asia/Tehran")
 	if err != nil {

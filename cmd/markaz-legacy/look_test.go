@@ -47,6 +47,7 @@ func (s *stage) wants(code int, words []string, args ...string) {
 // A test of a source says in plain words how it stands; without a sidecar it
 // connects by itself, and what comes meanwhile is not lost.
 func TestSourceIsTested(t *testing.T) {
+	t.Parallel()
 	pbx, address := exchange(t, testbed.Options{User: "SMDR", Password: "PCCSMDR", Split: rand.New(rand.NewPCG(1, 2)), LockOut: time.Second})
 	_, strict := exchange(t, testbed.Options{User: "SMDR", Password: "PCCSMDR"})
 	_, silent := exchange(t, testbed.Options{})

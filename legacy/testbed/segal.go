@@ -103,12 +103,9 @@ func (s *Segal) Lift(line int) error {
 func (s *Segal) Dial(line int, digits string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	l, err := s.line(line)
+	l, err := s.liftedLine(line)
 	if err != nil {
 		return err
-	}
-	if l.lifted.IsZero() {
-		return fmt.Errorf("line %d is not lifted", line)
 	}
 	for _, d := range digits {
 		if !strings.ContainsRune("0123456789*#ABCD", d) {
@@ -122,16 +119,21 @@ func (s *Segal) Dial(line int, digits string) error {
 	return nil
 }
 
+func (s *Segal) liftedLine(line int) (*segalLine, error) {
+	l, err := s.line(line)
+	if err == nil && l.lifted.IsZero() {
+		err = fmt.Errorf("line %d is not lifted", line)
+	}
+	return l, err
+}
+
 // HangUp puts the handset down.
 func (s *Segal) HangUp(line int) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	l, err := s.line(line)
+	l, err := s.liftedLine(line)
 	if err != nil {
 		return err
-	}
-	if l.lifted.IsZero() {
-		return fmt.Errorf("line %d is not lifted", line)
 	}
 	sec := min(int(time.Since(l.lifted).Seconds()), 99*60+59)
 	l.lifted = time.Time{}
