@@ -1,6 +1,7 @@
 package observe
 
 import (
+	"bytes"
 	"cmp"
 	"crypto/sha256"
 	"encoding/csv"
@@ -33,50 +34,74 @@ type record struct {
 // tail is how much of the end of the file is read: some ten thousand records.
 const tail = 4 << 20
 
-// readRecords reads the records that ended at or after since. A line that
-// cannot be read is passed over and counted.
+// readRecords reads the records that ended at or after since, also those of
+// the file that was rotated away (.1), if they may reach so far back. A line
+// that cannot be read is passed over and counted; a last one without its end
+// is still being written.
 func readRecords(path string, zone *time.Location, since time.Time) (list []record, bad int, err error) {
+	text, whole, err := readTail(path)
+	if err != nil {
+		return nil, 0, err
+	}
+	all, bad := parseRecords(text, zone)
+	if whole && (len(all) == 0 || !all[0].end.Before(since)) {
+		if text, _, err := readTail(path + ".1"); err == nil {
+			older, unread := parseRecords(text, zone)
+			all, bad = append(older, all...), bad+unread
+		}
+	}
+	return slices.DeleteFunc(all, func(r record) bool { return r.end.Before(since) }), bad, nil
+}
+
+// readTail reads the complete lines at the end of a file, and says whether
+// these are all.
+func readTail(path string) (text []byte, whole bool, err error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, 0, fmt.Errorf("open call detail records: %w", err)
+		return nil, false, fmt.Errorf("open call detail records: %w", err)
 	}
 	defer func() { _ = f.Close() }()
 	info, err := f.Stat()
 	if err != nil {
-		return nil, 0, fmt.Errorf("open call detail records: %w", err)
+		return nil, false, fmt.Errorf("open call detail records: %w", err)
 	}
-	if skip := info.Size() - tail; skip > 0 {
-		if _, err := f.Seek(skip, io.SeekStart); err != nil {
-			return nil, 0, fmt.Errorf("read call detail records: %w", err)
-		}
+	skip := max(0, info.Size()-tail)
+	if _, err := f.Seek(skip, io.SeekStart); err != nil {
+		return nil, false, fmt.Errorf("read call detail records: %w", err)
 	}
-	in := csv.NewReader(io.LimitReader(f, tail))
+	if text, err = io.ReadAll(io.LimitReader(f, tail)); err != nil {
+		return nil, false, fmt.Errorf("read call detail records: %w", err)
+	}
+	if skip > 0 {
+		_, text, _ = bytes.Cut(text, []byte("\n"))
+	}
+	return text[:bytes.LastIndexByte(text, '\n')+1], skip == 0, nil
+}
+
+func parseRecords(text []byte, zone *time.Location) (list []record, bad int) {
+	in := csv.NewReader(bytes.NewReader(text))
 	in.FieldsPerRecord, in.LazyQuotes, in.ReuseRecord = -1, true, true
 	for {
 		row, err := in.Read()
 		if errors.Is(err, io.EOF) {
-			return list, bad, nil
+			return list, bad
 		}
-		if err != nil {
-			var fault *csv.ParseError
-			if !errors.As(err, &fault) {
-				return list, bad, fmt.Errorf("read call detail records: %w", err)
-			}
+		r, ok := record{}, false
+		if err == nil {
+			r, ok = parseRecord(row, zone)
+		}
+		if !ok {
 			bad++
 			continue
 		}
-		r, ok := parseRecord(row, zone)
-		switch {
-		case !ok:
-			bad++
-		case !r.end.Before(since):
-			list = append(list, r)
-		}
+		list = append(list, r)
 	}
 }
 
+// parseRecord reads a line of cdr_csv, or of cdr_custom as its sample
+// configuration writes it: clid first, accountcode after amaflags.
 func parseRecord(row []string, zone *time.Location) (r record, ok bool) {
-	if len(row) < 16 || len(row) > 24 {
+	if len(row) < 16 || len(row) > 21 {
 		return r, false
 	}
 	at := func(text string) time.Time {
@@ -86,20 +111,21 @@ func parseRecord(row []string, zone *time.Location) (r record, ok bool) {
 		}
 		return t.UTC()
 	}
+	if custom := !at(row[8]).IsZero(); custom {
+		row = slices.Concat([]string{row[15], row[1], row[2], row[3], row[0]}, row[4:15], row[16:min(len(row), 18)])
+	}
 	r = record{
 		src: call.Clean(row[1], 64), dst: call.Clean(row[2], 64), name: call.Clean(row[4], 120),
-		channel: strings.Clone(row[5]), partner: strings.Clone(row[6]), app: strings.Clone(row[7]), context: strings.Clone(row[3]),
+		channel: call.Clean(row[5], 160), partner: call.Clean(row[6], 160), app: call.Clean(row[7], 40), context: call.Clean(row[3], 80),
 		start: at(row[9]), answer: at(row[10]), end: at(row[11]), disposition: strings.Clone(row[14]),
 	}
 	unique := regexp.MustCompile(`^([\w-]+-)?\d+\.\d+$`)
-	for _, extra := range row[16:] {
-		if unique.MatchString(extra) {
-			if r.unique == "" {
-				r.unique = strings.Clone(extra)
-			} else {
-				r.linked = strings.Clone(extra)
-			}
-		}
+	n := len(row)
+	if n != 16 && n != 19 && unique.MatchString(row[16]) {
+		r.unique = strings.Clone(row[16])
+	}
+	if n >= 19 && unique.MatchString(row[n-2]) { // newcdrcolumns
+		r.linked = strings.Clone(row[n-2])
 	}
 	return r, !r.start.IsZero() && !r.end.IsZero()
 }
