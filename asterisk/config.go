@@ -32,6 +32,9 @@ type Config struct {
 	// it is known how long a prompt lasts before it is first played.
 	Sounds string `yaml:"sounds"`
 
+	// Phones is how often it is asked which extensions can be reached; 0: never.
+	Phones time.Duration `yaml:"phones"`
+
 	// Mailbox is how many actions of one leg may wait to be done; one more is
 	// refused with an event.
 	Mailbox int `yaml:"mailbox"`
@@ -48,6 +51,7 @@ func DefaultConfig() Config {
 		TrunkEndpoint:     "PJSIP/{number}@{trunk}",
 		Lease:             10 * time.Second,
 		Sounds:            "/var/lib/asterisk/sounds",
+		Phones:            10 * time.Second,
 		Mailbox:           64,
 	}
 }
@@ -79,6 +83,9 @@ func (c Config) Validate() error {
 	}
 	if c.Lease < 3*time.Second || c.Lease%time.Second != 0 {
 		fault("lease: want whole seconds, at least 3s, have %v", c.Lease)
+	}
+	if c.Phones < 0 || c.Phones > 0 && c.Phones < 100*time.Millisecond {
+		fault("phones: want at least 100ms, or 0, have %v", c.Phones)
 	}
 	if c.Mailbox < 8 {
 		fault("mailbox: want at least 8, have %d", c.Mailbox)

@@ -101,6 +101,7 @@ func (s *Switch) Run(ctx context.Context) error {
 	defer working.Wait()
 	defer cancel()
 	working.Go(func() { s.lanes.run(ctx) })
+	working.Go(func() { s.watchPhones(ctx) })
 	parts := make(chan error, 2)
 	working.Go(func() { parts <- s.agi.Run(ctx) })
 	working.Go(func() { parts <- s.runARI(ctx) })
