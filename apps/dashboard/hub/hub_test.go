@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -163,37 +162,4 @@ func TestHeartbeatAndFarewell(t *testing.T) {
 		t.Errorf("%v %v", res, err)
 	}
 	_ = res.Body.Close()
-}
-
-// Readers that read nothing hold up neither the hub nor the others, and are cut off.
-func TestSlowReaders(t *testing.T) {
-	s := newStage(t, Config{Every: time.Millisecond, Patience: 300 * time.Millisecond})
-	var conns []net.Conn
-	for range 200 {
-		c, err := net.Dial("tcp", s.srv.Listener.Addr().String())
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer c.Close()
-		_ = c.(*net.TCPConn).SetReadBuffer(1)
-		fmt.Fprintf(c, "GET /?who=boss HTTP/1.1\r\nHost: x\r\n\r\n")
-		conns = append(conns, c)
-	}
-	b := s.open("boss", "")
-	wide := strings.Repeat("x", 60)
-	deadline := time.Now().Add(30 * time.Second)
-	for i := 0; s.hub.Readers() > 1; i++ {
-		for range 50 {
-			s.log.Append(ring(fmt.Sprintf("%s%d-%d", wide, i, time.Now().UnixNano()), "sales", "101")...)
-		}
-		now := time.Now()
-		s.log.Append(call.Event{ID: fmt.Sprint("p", i), Kind: call.AgentChanged, Agent: "sara", State: "paused", Reason: fmt.Sprint("r", i), At: now, SeenAt: now})
-		b.until("pause", has("x:101", fmt.Sprintf(`"reason":"r%d"`, i)))
-		if late := time.Since(now); late > 5*time.Second {
-			t.Fatalf("a page was told %v late", late)
-		}
-		if now.After(deadline) {
-			t.Fatalf("%d of %d readers that do not read are still there", s.hub.Readers(), len(conns))
-		}
-	}
 }
