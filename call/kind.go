@@ -67,7 +67,7 @@ const (
 // Facts that belong to no call.
 const (
 	AgentChanged      Kind = "agent.state"     // Agent, State, Reason
-	ExtensionChanged  Kind = "extension.state" // Address, State
+	ExtensionChanged  Kind = "extension.state" // Address, State: reachable, unreachable
 	TrunkAlarm        Kind = "trunk.alarm"     // Trunk, State: no_money, Reason: key of the catalogue, SIP, Cause, Text, Data: call
 	QualityAlarm      Kind = "quality.alarm"
 	DeliveryFailed    Kind = "delivery.failed"
@@ -88,7 +88,7 @@ const (
 	SnoopUp      Kind = "snoop.up"      // Ref: Snoop.ID; Leg that is heard; Mode
 	SnoopDown    Kind = "snoop.down"    // Ref: Snoop.ID; Reason: ended (the leg that is heard has), or why it could not be
 	AgentAsked   Kind = "agent.asked"   // Agent, State asked for, Reason
-	MonitorAsked Kind = "monitor.asked" // Ref: the request's id; Call, Leg to be heard; Mode: spy, whisper, barge, takeover, end; Agent: the supervisor; Address: the supervisor's extension; Reason; DurationMS: time limit; Data["modes"]: those that he may change to by key, with commas
+	MonitorAsked Kind = "monitor.asked" // Ref: the request's id; Call, Leg to be heard; Mode: spy, whisper, barge, takeover, end; Agent: the supervisor; Address: the supervisor's extension; Reason; DurationMS: time limit; Data["modes"]: those that he may change to by key, with commas; State: "" or MonitorPending, MonitorRecorded, MonitorUnrecorded
 	DialAsked    Kind = "dial.asked"    // Ref: the request's id; Agent: who asks; Address: the extension that rings first; To: the number; From: caller ID to show; Trunk: line to use; Data goes on to the CallStarted or RequestRefused that comes of it
 	CallAsked    Kind = "call.asked"    // Ref: the request's id; Call, Leg; Agent: who asks; Mode: hangup, transfer (To), record, pause, resume, hold, unhold
 )

@@ -14,6 +14,14 @@ const (
 	StopSpy  = "end"      // asked for only: he hangs up
 )
 
+// States of MonitorAsked. Without one it may be served at once. The other two
+// follow the first, with its Ref, and carry nothing else.
+const (
+	MonitorPending    = "pending"    // it is being recorded: the phone may ring, nothing may be heard
+	MonitorRecorded   = "recorded"   // now it may
+	MonitorUnrecorded = "unrecorded" // it may not, for it could not be recorded
+)
+
 // Monitor is a supervisor's listening in on a call.
 type Monitor struct {
 	ID      string     `json:"id"`             // the Ref of its events

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -22,6 +23,7 @@ type judge struct {
 	log     []call.Event
 	rung    map[string]bool   // supervisors' legs that live
 	hears   map[string]string // by supervisor: the snoop that is his
+	unsaid  map[string]string // by request that is not recorded yet: who asked
 	pending []call.Event      // what the PBX will tell
 }
 
@@ -38,6 +40,9 @@ func (j *judge) Do(a call.Action) {
 	case call.Snoop:
 		if !j.rung[a.Supervisor] {
 			j.t.Fatalf("listens by %s, which nobody rang", a.Supervisor)
+		}
+		if ref := strings.TrimSuffix(a.Supervisor, "-s"); j.unsaid[ref] != "" {
+			j.t.Fatalf("%s listens before that is recorded", ref)
 		}
 		l := j.loop.Call(a.Call).Leg(a.Leg)
 		if l == nil || l.Ended != nil || l.Role == call.RoleSupervisor {
@@ -58,7 +63,7 @@ func (j *judge) Do(a call.Action) {
 // every listening that began has ended.
 func TestNobodyIsLeftAndNobodyElseHears(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		j := &judge{t: t, rung: map[string]bool{}, hears: map[string]string{}}
+		j := &judge{t: t, rung: map[string]bool{}, hears: map[string]string{}, unsaid: map[string]string{}}
 		cfg := Config{Follow: rapid.Bool().Draw(t, "follow")}
 		if err := cfg.Validate(); err != nil {
 			t.Fatal(err)
@@ -160,13 +165,29 @@ func (j *judge) step(i int, living map[string]call.Role, take func(call.Event)) 
 			take(e)
 		}
 		j.pending = nil
+	case 7:
+		for _, ref := range slices.Sorted(maps.Keys(j.unsaid)) {
+			e := call.Event{Kind: call.MonitorAsked, Ref: ref, Call: "c", Agent: j.unsaid[ref]}
+			e.State = rapid.SampledFrom([]string{call.MonitorRecorded, call.MonitorUnrecorded}).Draw(j.t, "recorded")
+			delete(j.unsaid, ref)
+			take(e)
+		}
 	default:
-		who := rapid.SampledFrom([]string{"boss", "chief"}).Draw(j.t, "who")
-		take(call.Event{
-			Kind: call.MonitorAsked, Ref: fmt.Sprintf("r%d", i), Call: "c", Agent: who, Address: map[string]string{"boss": "105", "chief": "106"}[who],
-			Mode: rapid.SampledFrom([]string{call.Spy, call.Whisper, call.Barge, call.StopSpy}).Draw(j.t, "mode"),
-			Leg:  rapid.SampledFrom([]string{"", "", "in", "l1", "l2", "nobody"}).Draw(j.t, "leg"),
-			Data: map[string]string{"modes": "spy,whisper,barge"},
-		})
+		j.ask(i, take)
 	}
+}
+
+// ask lets one of two supervisors want something.
+func (j *judge) ask(i int, take func(call.Event)) {
+	who := rapid.SampledFrom([]string{"boss", "chief"}).Draw(j.t, "who")
+	ref, state := fmt.Sprintf("r%d", i), rapid.SampledFrom([]string{"", call.MonitorPending}).Draw(j.t, "state")
+	if state != "" {
+		j.unsaid[ref] = who
+	}
+	take(call.Event{
+		Kind: call.MonitorAsked, Ref: ref, State: state, Call: "c", Agent: who, Address: map[string]string{"boss": "105", "chief": "106"}[who],
+		Mode: rapid.SampledFrom([]string{call.Spy, call.Whisper, call.Barge, call.StopSpy}).Draw(j.t, "mode"),
+		Leg:  rapid.SampledFrom([]string{"", "", "in", "l1", "l2", "nobody"}).Draw(j.t, "leg"),
+		Data: map[string]string{"modes": "spy,whisper,barge"},
+	})
 }

@@ -35,9 +35,12 @@ type monitor struct {
 	reason         string
 	may            []string // modes that he may change to by key
 	limit          time.Duration
-	takes          bool // over, as soon as he answers
+	takes          bool       // over, as soon as he answers
+	pending        bool       // not yet recorded: nothing may be heard
+	later          call.Event // the latest other request that is pending
 
-	up      bool   // his phone has been answered
+	lifted  bool   // his phone has been answered
+	up      bool   // and he may hear
 	started bool   // he hears
 	mode    string // that holds; before that, that was asked for
 	want    string // that is asked for
@@ -68,7 +71,14 @@ func (a *App) Step(e call.Event, calls apps.Calls) call.Out {
 	var out call.Out
 	switch e.Kind {
 	case call.MonitorAsked:
-		a.request(&out, e, calls)
+		switch e.State {
+		case call.MonitorPending:
+			a.hold(&out, e, calls)
+		case call.MonitorRecorded, call.MonitorUnrecorded:
+			a.settle(&out, e, calls)
+		default:
+			a.request(&out, e, calls)
+		}
 		return out
 	case call.LegFound:
 		if e.Role == call.RoleSupervisor {
@@ -122,7 +132,7 @@ func (a *App) ofSupervisor(out *call.Out, m *monitor, e call.Event, calls apps.C
 			a.end(out, m, "hangup", calls)
 			return
 		}
-		if m.up {
+		if m.lifted {
 			a.drop(out, m)
 			return
 		}
@@ -197,16 +207,24 @@ func (a *App) fired(out *call.Out, m *monitor, e call.Event, calls apps.Calls) {
 	}
 }
 
-// answered begins to listen.
+// answered takes the supervisor's phone, which may be before he may hear.
 func (a *App) answered(out *call.Out, m *monitor, calls apps.Calls) {
-	if m.up {
+	if m.lifted {
 		return
 	}
-	m.up = true
+	m.lifted = true
 	out.Do(
 		call.Lease{Leg: m.leg, On: true},
 		call.SetTimer{Call: m.call, ID: limitTimer + m.id, After: m.limit},
 	)
+	if !m.pending {
+		a.begin(out, m, calls)
+	}
+}
+
+// begin begins to listen.
+func (a *App) begin(out *call.Out, m *monitor, calls apps.Calls) {
+	m.up = true
 	c := calls.Call(m.call)
 	if alone(c, "") {
 		a.end(out, m, "call_ended", calls)

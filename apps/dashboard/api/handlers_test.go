@@ -79,8 +79,25 @@ func TestMonitorEvents(t *testing.T) {
 	h.want(403, "leila", "POST", "/v1/monitors", `{"call":"c1","mode":"spy","extension":"1010"}`)
 	h.want(422, "leila", "POST", "/v1/monitors", `{"call":"c1","mode":"spy","extension":"PJSIP/1&2"}`)
 	h.want(422, "leila", "POST", "/v1/monitors", `{"call":"c1","mode":"eavesdrop"}`)
+	h.taken()
+	h.want(202, "leila", "POST", "/v1/monitors", `{"call":"c1","mode":"spy"}`)
+	if e := h.taken(); len(e) != 2 || e[0].State != call.MonitorPending || e[1].State != call.MonitorRecorded || e[1].Ref != e[0].Ref || e[1].Call != "c1" {
+		t.Errorf("%+v", e)
+	}
 	h.full = true
 	h.want(503, "leila", "POST", "/v1/monitors", `{"call":"c1","mode":"spy"}`, "E5032")
+}
+
+// What cannot be recorded is not done: the phone may have rung, nothing is heard.
+func TestMonitorThatCannotBeRecorded(t *testing.T) {
+	h := newHouse(t)
+	if err := h.gate.Audit().Close(); err != nil {
+		t.Fatal(err)
+	}
+	h.want(503, "leila", "POST", "/v1/monitors", `{"call":"c1","mode":"spy"}`, "E5034")
+	if e := h.taken(); len(e) != 2 || e[0].State != call.MonitorPending || e[1].State != call.MonitorUnrecorded || e[1].Ref != e[0].Ref {
+		t.Errorf("%+v", e)
+	}
 }
 
 func TestDials(t *testing.T) {

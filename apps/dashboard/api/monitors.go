@@ -118,10 +118,28 @@ func (a *API) monitor(ctx context.Context, v *visit, in *monitorIn) (*accepted, 
 		return nil, err
 	}
 	e.Data = map[string]string{"modes": strings.Join(may, ",")}
-	if err := v.record(ctx, c.ID, ask.Reason, heard(ask.Mode, c, ask.Leg)); err != nil {
+	return v.monitorRecorded(ctx, e, heard(ask.Mode, c, ask.Leg))
+}
+
+// monitorRecorded lets the phone ring while it is being written down who
+// listens. The second event, which says whether it is, follows in any case.
+func (v *visit) monitorRecorded(ctx context.Context, e call.Event, detail string) (*accepted, error) {
+	ctx = context.WithoutCancel(ctx)
+	e.State = call.MonitorPending
+	done, err := v.post(ctx, e)
+	if err != nil {
 		return nil, err
 	}
-	return v.post(ctx, e)
+	next := call.Event{Kind: call.MonitorAsked, Ref: e.Ref, Call: e.Call, Agent: e.Agent, State: call.MonitorRecorded}
+	if err = v.record(ctx, e.Call, e.Reason, detail); err != nil {
+		next.State = call.MonitorUnrecorded
+		_, _ = v.post(ctx, next) // when Markaz stops, nobody begins to listen anyway
+		return nil, err
+	}
+	if _, err = v.post(ctx, next); err != nil {
+		return nil, err
+	}
+	return done, nil
 }
 
 // heard says for the record who is heard.
