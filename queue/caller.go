@@ -90,6 +90,8 @@ func (f *Floor) Join(at time.Time, w Caller) (Out, error) {
 		orElse(&c.Joined, at)
 	} else {
 		c.Ticket, c.Joined, c.Told, c.ToldWait = f.joins.next(at), at, 0, Wait{}
+	}
+	if !back || f.open { // before the floor is open the record has it
 		e := c.event(call.QueueJoined)
 		e.Position = c.position()
 		c.first = e.Position == 1

@@ -95,10 +95,17 @@ func (a *App) since(id string) time.Time {
 	return at
 }
 
-// recheck looks after a conversation whose other party went away unseen.
+// recheck looks after a conversation whose other party went away unseen, and
+// one that began unseen.
 func (a *App) recheck(out *call.Out, s *session, f *found) {
-	if f.legs[s.leg].Data["alone"] != "" && s.phase == talking {
+	switch {
+	case s.phase == talking && f.legs[s.leg].Data["alone"] != "":
 		a.hangup(out, s)
+	case s.phase != joining || !hasLeg(f, s.with): // that its leg has ended is told
+	case together(f, s.leg, s.with):
+		a.met(out, s, s.at)
+	default:
+		a.talk(out, s, s.rings[s.with])
 	}
 }
 
@@ -134,14 +141,14 @@ func hasLeg(f *found, leg string) bool { _, ok := f.legs[leg]; return ok }
 func (a *App) resume(out *call.Out, s *session, c *call.Call, f *found) {
 	r := a.reattach(out, s, c, f)
 	switch {
-	case r != nil && c.Answered != nil:
+	case r != nil && talked(c):
 		s.phase, s.with = talking, r.leg
 		if !together(f, s.leg, r.leg) { // nobody was there to join them
 			out.Do(call.Bridge{Call: s.call, ID: s.call, Legs: []string{s.leg, r.leg}})
 		}
 		out.Do(call.Lease{Leg: s.leg})
 		return
-	case c.Answered != nil: // the other party hung up meanwhile
+	case talked(c): // the other party hung up meanwhile
 		a.hangup(out, s)
 		return
 	}
@@ -150,11 +157,41 @@ func (a *App) resume(out *call.Out, s *session, c *call.Call, f *found) {
 	case r == nil:
 		a.place(s, c, &f.memory)
 		a.goOn(out, s, f, c.To, c.Line.DID)
+		if takenUp(c) {
+			a.again(out, s)
+		}
+	case r.answered && together(f, s.leg, r.leg):
+		s.with = r.leg
+		a.met(out, s, s.at)
 	case r.answered:
 		a.talk(out, s, r)
 	default:
 		s.phase = ringing
 	}
+}
+
+// talked reports whether a person was the last whom the caller had, and not a
+// queue to which he came from there.
+func talked(c *call.Call) bool {
+	n := len(c.Queues)
+	return c.Answered != nil && (n == 0 || c.Queues[n-1].Left != "")
+}
+
+// takenUp reports whether an agent has picked up and the caller had not yet
+// been joined with him.
+func takenUp(c *call.Call) bool {
+	n := len(c.Queues)
+	return c.Answered == nil && n > 0 && c.Queues[n-1].Left == string(queue.Answered)
+}
+
+// again records that a caller waits whom the record has as served.
+func (a *App) again(out *call.Out, s *session) {
+	c, waits := a.floor.Caller(s.call)
+	if !waits {
+		return
+	}
+	before := slices.IndexFunc(a.floor.Line(c.Queue), func(w queue.Caller) bool { return w.Call == s.call })
+	out.Fact(call.Event{Kind: call.QueueJoined, Call: s.call, Leg: s.leg, Queue: c.Queue, Position: before + 1})
 }
 
 func together(f *found, x, y string) bool {
@@ -181,7 +218,7 @@ func (a *App) goOn(out *call.Out, s *session, f *found, to, did string) {
 func (a *App) place(s *session, c *call.Call, m *memory) {
 	queued, menu := m.Queue, m.Menu
 	m.Queue, m.Menu = "", nil
-	if n := len(c.Queues); n > 0 && c.Queues[n-1].Left == "" {
+	if n := len(c.Queues); n > 0 && (c.Queues[n-1].Left == "" || takenUp(c)) {
 		q := c.Queues[n-1]
 		if old := q.Joined.Sub(m.Joined); queued != q.Queue || old.Abs() > time.Second {
 			m.Joined, m.Ticket = q.Joined, q.Joined.UnixMicro()
@@ -225,7 +262,7 @@ func (a *App) reattach(out *call.Out, s *session, c *call.Call, f *found) (with 
 		}
 		r := &ring{leg: l.ID, agent: l.Agent, address: l.Address, direct: l.Agent == "", answered: l.Answered != nil}
 		stays := r.direct
-		if c.Answered != nil {
+		if talked(c) || takenUp(c) {
 			stays = r.answered
 		}
 		if with != nil || !stays || !l.Role.Person() {

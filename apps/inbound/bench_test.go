@@ -100,8 +100,8 @@ func (x *exchange) whole(b *testing.B) {
 	x.take(call.Event{Kind: call.LegRinging, Call: id, Leg: agent, Role: call.RoleAgent})
 	x.take(call.Event{Kind: call.PlayDone, Call: id, Leg: in, Ref: x.said, Reason: "ok"})
 	x.take(call.Event{Kind: call.LegAnswered, Call: id, Leg: agent})
-	x.take(call.Event{Kind: call.LegJoined, Call: id, Leg: in})
-	x.take(call.Event{Kind: call.LegJoined, Call: id, Leg: agent})
+	x.take(call.Event{Kind: call.LegJoined, Call: id, Leg: in, Ref: id})
+	x.take(call.Event{Kind: call.LegJoined, Call: id, Leg: agent, Ref: id})
 	x.take(call.Event{Kind: call.LegEnded, Call: id, Leg: in, By: call.ByCaller, Cause: call.CauseNormal})
 	x.take(call.Event{Kind: call.LegEnded, Call: id, Leg: agent, By: call.BySystem, Cause: call.CauseNormal})
 	if c := x.loop.Call(id); !c.Over() || c.Disposition != call.CallAnsweredD {

@@ -42,6 +42,7 @@ const (
 	inMenu  phase = "menu"
 	inQueue phase = "queue"
 	ringing phase = "ring"
+	joining phase = "join" // somebody has picked up, and the two are being joined
 	talking phase = "talk"
 	leaving phase = "leave" // hung up by us; the leg's end is awaited
 )
@@ -58,12 +59,15 @@ type session struct {
 	menu  ivr.State
 	play  string // the announcement that plays while he waits
 	rings map[string]*ring
-	with  string // the leg the caller talks with
+	with  string // the leg the caller talks with, or is being joined with
 	sound bool   // music plays
 	up    bool   // the leg has been answered
 	moved bool   // the leg is where it can wait and be bridged
 	typed bool   // the extension that is called was dialled in a menu
 	next  uint64 // for ids
+
+	waited queue.Caller // his place in the queue before somebody picked up for him
+	missed int          // persons in a row who had picked up and could not be joined with him
 }
 
 // ring is a phone that we called for the caller.
@@ -217,8 +221,15 @@ func (a *App) playDone(out *call.Out, s *session, e call.Event) {
 // failed handles what could not be done: a caller never stays in silence.
 func (a *App) failed(out *call.Out, s *session, e call.Event) {
 	switch e.Ref {
-	case "Bridge", "Answer", "Handover":
+	case "Answer", "Handover":
 		a.hangup(out, s)
+	case "Bridge":
+		switch concerned := e.Leg == "" || e.Leg == s.leg || e.Leg == s.with; {
+		case concerned && s.phase == joining:
+			a.miss(out, s)
+		case concerned && s.phase == talking:
+			a.hangup(out, s)
+		}
 	}
 }
 

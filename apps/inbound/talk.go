@@ -2,6 +2,7 @@ package inbound
 
 import (
 	"cmp"
+	"time"
 
 	"markaz/call"
 	"markaz/queue"
@@ -15,8 +16,12 @@ func (a *App) legAnswered(out *call.Out, s *session, e call.Event) {
 	}
 	r.answered = true
 	if r.direct {
+		s.waited = queue.Caller{}
 		a.talk(out, s, r)
 		return
+	}
+	if c, ok := a.floor.Caller(s.call); ok {
+		s.waited = c
 	}
 	a.carry(out, s.at, a.floor.Answered(s.at, r.agent, s.call))
 }
@@ -34,17 +39,49 @@ func (a *App) connect(out *call.Out, s *session, agent string) {
 	}
 }
 
-// talk lets caller and person talk. The dead-man's switch is lifted: a frozen
-// server never cuts a conversation.
+// talk joins caller and person. That they have met is only said when both are
+// there: a phone may be picked up for a caller who has just gone.
 func (a *App) talk(out *call.Out, s *session, r *ring) {
-	s.phase, s.with = talking, r.leg
-	out.Fact(call.Event{Kind: call.CallAnswered, Call: s.call, Leg: r.leg, Address: r.address, Agent: r.agent})
+	s.phase, s.with = joining, r.leg
 	a.quiet(out, s)
-	out.Do(
-		call.Bridge{Call: s.call, ID: s.call, Legs: []string{s.leg, r.leg}},
-		call.Lease{Leg: s.leg},
-	)
+	out.Do(call.Bridge{Call: s.call, ID: s.call, Legs: []string{s.leg, r.leg}})
+}
+
+// met tells that caller and person talk. The dead-man's switch is lifted: a
+// frozen server never cuts a conversation.
+func (a *App) met(out *call.Out, s *session, at time.Time) {
+	r := s.rings[s.with]
+	if r == nil {
+		return
+	}
+	s.phase, s.missed = talking, 0
+	out.Fact(call.Event{Kind: call.CallAnswered, Call: s.call, Leg: r.leg, Address: r.address, Agent: r.agent, At: at})
+	out.Do(call.Lease{Leg: s.leg})
 	a.keep(out, s)
+}
+
+// mostMissed is how often in a row a caller and a person who has picked up may
+// fail to meet.
+const mostMissed = 3
+
+// miss has a caller wait on who could not be joined with the person who picked
+// up: he never stays in silence.
+func (a *App) miss(out *call.Out, s *session) {
+	r := s.rings[s.with]
+	s.with = ""
+	if r != nil {
+		out.Do(call.Hangup{Leg: r.leg, Cause: call.CauseNormal})
+	}
+	if s.missed++; s.missed == mostMissed {
+		a.hangup(out, s)
+		return
+	}
+	out.Do(call.Unbridge{ID: s.call, Leg: s.leg})
+	if s.waited.Queue == "" {
+		a.unanswered(out, s)
+		return
+	}
+	a.join(out, s, s.waited)
 }
 
 // legEnded is a hang-up, or the end of ringing.
@@ -67,6 +104,8 @@ func (a *App) legEnded(out *call.Out, s *session, e call.Event) {
 	switch {
 	case s.with == e.Leg && e.Result == call.Transferred:
 		s.with = "" // the caller talks on with somebody whom the phone gave him
+	case s.with == e.Leg && s.phase == joining:
+		a.miss(out, s)
 	case s.with == e.Leg:
 		s.with = ""
 		a.hangup(out, s)

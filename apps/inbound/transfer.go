@@ -22,11 +22,16 @@ func (a *App) transfer(out *call.Out, s *session, e call.Event) {
 	a.follow(out, s, ivr.Destination(e.To))
 }
 
-// joined takes note of somebody whom we did not call and who talks with the
-// caller now: a colleague to whom a phone has transferred, a supervisor who has
-// taken the call over.
+// joined takes note of who talks with the caller: the person who has picked up
+// for him; or somebody whom we did not call, a colleague to whom a phone has
+// transferred, a supervisor who has taken the call over.
 func (a *App) joined(out *call.Out, e call.Event, calls apps.Calls) {
 	s, c := a.sessions[e.Call], calls.Call(e.Call)
+	if s != nil && c != nil && s.phase == joining && e.Ref == s.call && bothTalk(c, s.leg, s.with) {
+		s.at = e.SeenAt
+		a.met(out, s, e.At)
+		return
+	}
 	if s == nil || c == nil || s.phase != talking || e.Ref != s.call || e.Leg == s.leg || s.rings[e.Leg] != nil {
 		return
 	}
@@ -40,6 +45,11 @@ func (a *App) joined(out *call.Out, e call.Event, calls apps.Calls) {
 	if l.Trunk == "" {
 		a.carry(out, s.at, a.floor.Busy(s.at, l.Address, true))
 	}
+}
+
+func bothTalk(c *call.Call, x, y string) bool {
+	lx, ly := c.Leg(x), c.Leg(y)
+	return lx != nil && ly != nil && lx.Talking != nil && ly.Talking != nil
 }
 
 // foreign reports whether a call is not for this application to go on with.
