@@ -158,7 +158,7 @@ func (a *App) resume(out *call.Out, s *session, c *call.Call, f *found) {
 		a.place(s, c, &f.memory)
 		a.goOn(out, s, f, c.To, c.Line.DID)
 		if takenUp(c) {
-			a.again(out, s)
+			a.waitsOn(out, s)
 		}
 	case r.answered && together(f, s.leg, r.leg):
 		s.with = r.leg
@@ -184,8 +184,8 @@ func takenUp(c *call.Call) bool {
 	return c.Answered == nil && n > 0 && c.Queues[n-1].Left == string(queue.Answered)
 }
 
-// again records that a caller waits whom the record has as served.
-func (a *App) again(out *call.Out, s *session) {
+// waitsOn records that a caller waits whom the record has as served.
+func (a *App) waitsOn(out *call.Out, s *session) {
 	c, waits := a.floor.Caller(s.call)
 	if !waits {
 		return
