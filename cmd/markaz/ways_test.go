@@ -94,7 +94,7 @@ func unknownExtension(ctx context.Context, t *testing.T, h *house, _, _ *testbed
 	h.hears(ctx, c, "wrong", "welcome")
 	h.must(c.Hangup(ctx))
 	r := h.record(ctx, "09120000007", ended)
-	if r.Disposition != call.AbandonedIVR || r.By != call.ByCaller || len(r.Menus) != 2 {
+	if r.Disposition != call.Missed || r.By != call.ByCaller || len(r.Menus) != 2 {
 		t.Errorf("%s by %s, %+v", r.Disposition, r.By, r.Menus)
 	}
 }
