@@ -4,7 +4,8 @@
 #
 #   scripts/odoo.sh install             some minutes, 2 GB; nothing when it is there
 #   scripts/odoo.sh run PORT SECONDS    serves on 127.0.0.1:PORT with a fresh database "markaz"
-#                                       (admin/admin), until SIGTERM or for so many seconds
+#                                       (admin/admin), until SIGKILL (unshare heeds no SIGTERM)
+#                                       or for so many seconds
 set -euo pipefail
 export LC_ALL=C
 

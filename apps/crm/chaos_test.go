@@ -33,7 +33,7 @@ const (
 	chaosCalls   = 500
 	chaosFeed    = 14 * time.Second // over which the calls happen
 	chaosPace    = 10               // clocks of sinks and CRMs run so much faster
-	chaosSettle  = 60 * time.Second // for all to be delivered, on a busy machine
+	chaosSettle  = 2 * time.Minute  // for all to be delivered, on a busy machine
 	chaosTimeout = time.Second      // of one request
 	chaosWorker  = "MARKAZ_CHAOS_WORKER"
 )
@@ -244,8 +244,8 @@ func (b *chaosBed) feed() {
 }
 
 // worker runs a process that delivers, and runs another one whenever it was
-// killed, until stop is closed.
-func (b *chaosBed) worker(stop <-chan struct{}) {
+// killed, until stop is closed. Once calm is closed nobody is killed.
+func (b *chaosBed) worker(calm, stop <-chan struct{}) {
 	text, err := json.Marshal(b.plan)
 	if err != nil {
 		b.Error(err)
@@ -263,17 +263,23 @@ func (b *chaosBed) worker(stop <-chan struct{}) {
 		over := make(chan error, 1)
 		go func() { over <- cmd.Wait() }()
 		life := time.NewTimer(time.Duration(2500+rand.IntN(5000)) * time.Millisecond)
-		select {
-		case err := <-over:
-			b.Errorf("a worker ended by itself: %v\n%s", err, said.String())
-			return
-		case <-life.C:
-			_ = cmd.Process.Kill() // it may have ended this moment
-			<-over
-		case <-stop:
-			_ = cmd.Process.Kill()
-			<-over
-			return
+		kill, quiet := life.C, calm
+		for alive := true; alive; {
+			select {
+			case err := <-over:
+				b.Errorf("a worker ended by itself: %v\n%s", err, said.String())
+				return
+			case <-quiet: // on a busy machine a start takes as long as a life
+				kill, quiet = nil, nil
+			case <-kill:
+				_ = cmd.Process.Kill() // it may have ended this moment
+				<-over
+				alive = false
+			case <-stop:
+				_ = cmd.Process.Kill()
+				<-over
+				return
+			}
 		}
 		life.Stop()
 	}
@@ -331,7 +337,7 @@ func TestChaos(t *testing.T) {
 	stop, calm := make(chan struct{}), make(chan struct{})
 	var workers, troubles sync.WaitGroup
 	for range 2 {
-		workers.Go(func() { b.worker(stop) })
+		workers.Go(func() { b.worker(calm, stop) })
 	}
 	for kind := range b.scripts {
 		troubles.Go(func() { b.torment(kind, calm) })

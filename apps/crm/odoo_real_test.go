@@ -26,12 +26,12 @@ func realOdoo(t *testing.T) (address string, admin *odooAPI) {
 		address = "http://127.0.0.1:18070"
 		cmd := exec.Command("../../scripts/odoo.sh", "run", "18070", "1200")
 		cmd.Stderr = os.Stderr
-		cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
+		cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() {
-			_ = cmd.Process.Signal(syscall.SIGTERM)
+			_ = cmd.Process.Kill() // the namespaces and all in them end with it; it heeds no SIGTERM
 			_ = cmd.Wait()
 		})
 	}
