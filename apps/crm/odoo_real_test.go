@@ -52,7 +52,7 @@ func realOdoo(t *testing.T) (address string, admin *odooAPI) {
 	}
 	for _, u := range [][3]string{{"telephony", "Telephony", ""}, {"sara", "Sara", "101"}, {"reza", "Reza", "102"}} {
 		loadReal(t, admin, "res.users", "user_"+u[0], map[string]any{
-			"login": u[0], "name": u[1], "phone": u[2], "password": "hunter22", "groups_id/id": "base.group_user,base.group_partner_manager",
+			"login": u[0], "name": u[1], "phone": u[2], "email": u[0] + "@example.com", "password": "hunter22", "groups_id/id": "base.group_user,base.group_partner_manager",
 		})
 	}
 	loadReal(t, admin, "res.partner", "ali", map[string]any{"name": "Ali Ahmadi", "mobile": "+98 (912) 123-4567"})

@@ -4,6 +4,7 @@ package recording
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -38,11 +39,8 @@ func (a *App) Step(e call.Event, calls apps.Calls) call.Out {
 	c := calls.Call(e.Call)
 	switch e.Kind {
 	case call.CallAnswered:
-		if c == nil || c.Observed || len(c.Recordings) > 0 { // whoever handles a call records it
-			return out
-		}
-		if record, _ := a.policy.Plan(*c); record {
-			out.Do(call.Record{Call: c.ID, Bridge: c.ID, ID: c.ID + "-r1"})
+		if c != nil && !c.Observed { // whoever handles a call records it
+			a.answered(&out, e, *c)
 		}
 	case call.CallEnded:
 		if c != nil {
@@ -68,11 +66,30 @@ func (a *App) Step(e call.Event, calls apps.Calls) call.Out {
 	return out
 }
 
+// most is how many recordings one call has by rule. A call that is passed on and
+// on must not fill the disk with files.
+const most = 50
+
+// answered begins the recording of a conversation. A call has one for each that
+// the policy covers: the first, and what follows transfers. One that still runs
+// goes on.
+func (a *App) answered(out *call.Out, e call.Event, c call.Call) {
+	if len(c.Recordings) >= most || slices.ContainsFunc(c.Recordings, runs) {
+		return
+	}
+	c.Reached, c.Agent = e.Address, e.Agent // who talks now; the record keeps the first who did
+	if record, _ := a.policy.Plan(c); record {
+		out.Do(call.Record{Call: c.ID, Bridge: c.ID, ID: c.ID + "-r" + strconv.Itoa(len(c.Recordings)+1)})
+	}
+}
+
+func runs(r call.Recording) bool { return r.State == "recording" || r.State == "paused" }
+
 // ended waits for the ends of the recordings of a call that is over, but not
 // when the call ended unseen.
 func (a *App) ended(out *call.Out, e call.Event, c *call.Call) {
 	for _, r := range c.Recordings {
-		if r.State == "recording" || r.State == "paused" {
+		if runs(r) {
 			a.await(out, c.ID, r.ID)
 		}
 	}

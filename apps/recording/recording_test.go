@@ -1,6 +1,7 @@
 package recording
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -19,7 +20,7 @@ func (a always) Plan(call.Call) (bool, string) { return bool(a), "test" }
 func answered(b book) call.Event {
 	c := &call.Call{ID: "c"}
 	c.Apply(call.Event{Call: "c", Kind: call.CallStarted, Leg: "l", At: time.Unix(1, 0)})
-	e := call.Event{Call: "c", Kind: call.CallAnswered, Leg: "a", At: time.Unix(2, 0)}
+	e := call.Event{Call: "c", Kind: call.CallAnswered, Leg: "a", Address: "101", At: time.Unix(2, 0)}
 	c.Apply(e)
 	b["c"] = c
 	return e
@@ -39,6 +40,70 @@ func TestARecordingIsAskedForOnce(t *testing.T) {
 	b["c"].Apply(call.Event{Call: "c", Kind: call.RecordingStarted, Recording: "c-r1"})
 	if out := a.Step(e, b); len(out.Actions) != 0 {
 		t.Errorf("recorded twice: %v", out.Actions)
+	}
+}
+
+// byAgent records the conversations of some agents.
+type byAgent []string
+
+func (p byAgent) Plan(c call.Call) (bool, string) { return slices.Contains(p, c.Agent), "test" }
+
+// A call that is passed on is recorded with each person whom the policy names.
+func TestEachConversationIsRecordedByItsRule(t *testing.T) {
+	for name, tc := range map[string]struct {
+		policy Policy
+		want   []string // that are begun, by the conversation
+	}{
+		"all":        {always(true), []string{"c-r1", "", "c-r2", "c-r3"}},
+		"the first":  {byAgent{"sara"}, []string{"c-r1", "", "", ""}},
+		"the second": {byAgent{"reza"}, []string{"", "", "c-r1", ""}},
+		"nobody":     {always(false), []string{"", "", "", ""}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := book{"c": &call.Call{ID: "c"}}
+			a := New(tc.policy)
+			tell := func(e call.Event) call.Out {
+				e.Call = "c"
+				b["c"].Apply(e)
+				return a.Step(e, b)
+			}
+			tell(call.Event{Kind: call.CallStarted, Leg: "in", At: time.Unix(1, 0)})
+			running := ""
+			for i, way := range []struct {
+				agent, stops string // stops: what becomes of the running one before
+			}{{"sara", ""}, {"boss", ""}, {"reza", "stopped"}, {"mina", "failed"}} {
+				switch {
+				case running == "" || way.stops == "":
+				case way.stops == "failed":
+					tell(call.Event{Kind: call.RecordingFailed, Recording: running})
+					running = ""
+				default:
+					tell(call.Event{Kind: call.RecordingStopped, Recording: running})
+					running = ""
+				}
+				out := tell(call.Event{Kind: call.CallAnswered, Leg: "l" + way.agent, Address: "1", Agent: way.agent, At: time.Unix(int64(10*i), 0)})
+				began := ""
+				for _, act := range out.Actions {
+					began = act.(call.Record).ID
+					running = began
+					tell(call.Event{Kind: call.RecordingStarted, Recording: began})
+				}
+				if began != tc.want[i] {
+					t.Errorf("conversation with %s: began %q, want %q", way.agent, began, tc.want[i])
+				}
+			}
+		})
+	}
+}
+
+func TestACallHasSoManyRecordings(t *testing.T) {
+	b := book{}
+	e := answered(b)
+	for range most {
+		b["c"].Recordings = append(b["c"].Recordings, call.Recording{State: "done"})
+	}
+	if out := New(always(true)).Step(e, b); len(out.Actions) != 0 {
+		t.Errorf("got %v", out.Actions)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -133,6 +134,7 @@ func TestASupervisorOnACall(t *testing.T) {
 	h.must(second.Answer())
 	second.Speak()
 	h.hear(ctx, ears{caller: {second}, second: {caller, b}, b: {caller, second}})
+	time.Sleep(2 * time.Second) // something to record
 
 	// Another supervisor takes over; the first hears on what he may.
 	h.post(ctx, "/v1/monitors", "", map[string]any{"call": id, "extension": "105", "mode": "end"})
@@ -146,7 +148,13 @@ func TestASupervisorOnACall(t *testing.T) {
 	_, err = caller.WaitEnd(ctx)
 	h.must(err)
 
-	checkMonitored(t, h.record(ctx, "09121111111", ended))
+	r := h.record(ctx, "09121111111", func(c call.Call) bool {
+		return len(c.Recordings) == 2 && c.Recordings[0].State == "done" && c.Recordings[1].State == "done"
+	})
+	checkMonitored(t, r)
+	for i, voice := range []tone.Tone{sara.Voice, reza.Voice} { // a conversation with each
+		hasVoices(t, filepath.Join(h.Dir(), "recordings", filepath.FromSlash(r.Recordings[i].File)), voice)
+	}
 	h.Bed.NothingLeft(t)
 }
 
