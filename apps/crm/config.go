@@ -96,9 +96,7 @@ func (c *SinkConfig) faults() []error {
 	if c.Rate < 0 || c.Rate > 0 && c.Rate < 0.01 {
 		out = append(out, fmt.Errorf("rate: want 0 or at least 0.01 per second, have %v", c.Rate))
 	}
-	if _, ok := lang.New().Match(c.Language); c.Language != "" && !ok {
-		out = append(out, fmt.Errorf("language: want one of %s, have %q", strings.Join(lang.New().Languages(), ", "), c.Language))
-	}
+	out = append(out, languageFaults(c.Language)...)
 	if c.Keep < 0 {
 		out = append(out, fmt.Errorf("keep: is negative"))
 	}
@@ -120,4 +118,16 @@ func (c *SinkConfig) faults() []error {
 		}
 	}
 	return out
+}
+
+// languageFaults says what is wrong with the name of a language; "" is English.
+func languageFaults(name string) []error {
+	if name == "" {
+		return nil
+	}
+	words := lang.New()
+	if _, ok := words.Match(name); ok {
+		return nil
+	}
+	return []error{fmt.Errorf("language: want one of %s, have %q", strings.Join(words.Languages(), ", "), name)}
 }

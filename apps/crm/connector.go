@@ -152,6 +152,9 @@ type Deps struct {
 	Now     func() time.Time
 	Chance  func() float64 // from [0, 1), evenly
 	Logger  *slog.Logger
+	// Catalogue has the sentences that are written into CRMs; nil means that
+	// Open reads it.
+	Catalogue *lang.Catalogue
 
 	// Set by Open for the sink that a connector is made for:
 	Sink                        string     // its name

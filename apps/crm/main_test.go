@@ -12,6 +12,7 @@ import (
 	"go.uber.org/goleak"
 
 	"markaz/call"
+	"markaz/lang"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -86,9 +87,13 @@ func (l logbook) add(events []call.Event) {
 
 func quiet() *slog.Logger { return slog.New(slog.NewTextHandler(io.Discard, nil)) }
 
+// sentences reads the catalogue once: the tests open sinks by the thousand.
+var sentences = sync.OnceValue(lang.New)
+
 func deps(l logbook, c *clock, f *facts) Deps {
 	return Deps{
-		History: l.history, Report: f.report, Now: c.now, Logger: quiet(),
+		Catalogue: sentences(),
+		History:   l.history, Report: f.report, Now: c.now, Logger: quiet(),
 		Chance: func() float64 { return 0.5 },
 	}
 }

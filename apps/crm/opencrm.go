@@ -238,10 +238,10 @@ func (o *openCRM) read(a answer, out any) error {
 	if a.status < 200 || a.status > 299 {
 		return fmt.Errorf("the CRM %w", o.web.failure(a, o.now()))
 	}
-	if out == nil {
+	if out == nil && a.plain() {
 		return nil
 	}
-	if err := json.Unmarshal(a.body, out); err != nil || a.cut {
+	if out == nil || a.cut || json.Unmarshal(a.body, out) != nil {
 		return fmt.Errorf("%w: not an answer of OpenCRM: %s", ErrAway, o.web.describe(a))
 	}
 	return nil

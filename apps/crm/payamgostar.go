@@ -283,10 +283,10 @@ func (p *payamGostar) send(ctx context.Context, method, path string, in, out any
 		return fmt.Errorf("%w: PayamGostar answered %s", errNotFound, p.web.describe(a))
 	case a.status < 200 || a.status > 299:
 		return fmt.Errorf("PayamGostar %w", p.web.failure(a, p.now()))
-	case out == nil:
+	case out == nil && a.plain():
 		return nil
 	}
-	if err := json.Unmarshal(a.body, out); err != nil || a.cut {
+	if out == nil || a.cut || json.Unmarshal(a.body, out) != nil {
 		return fmt.Errorf("%w: not an answer of PayamGostar: %s", ErrAway, p.web.describe(a))
 	}
 	return nil

@@ -209,6 +209,7 @@ func (b crmBench) everywhere(t *testing.T, check func(t *testing.T, s standIn, n
 				for how, f := range map[string]fault.Fault{
 					"500 after": {Status: 500, Work: true},
 					"503 after": {Status: 503, RetryAfter: "20", Work: true},
+					"a page":    {Status: 200, Body: "<html>down for maintenance</html>"},
 				} {
 					run(fmt.Sprintf("request %d: %s", i+1, how), false, append(make([]fault.Fault, i), f)...)
 				}

@@ -48,10 +48,13 @@ func Open(cfg Config, dep Deps) ([]*Sink, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
+	if dep.Catalogue == nil {
+		dep.Catalogue = lang.New()
+	}
 	var out []*Sink
 	for _, c := range cfg {
 		dep.Sink = c.Name
-		dep.Words = lang.New().In(c.Language)
+		dep.Words = dep.Catalogue.In(c.Language)
 		dep.LearnExtensions, dep.LearnLines = c.auto()
 		conn, err := c.chosen()[0].connect(dep)
 		if err != nil {

@@ -151,6 +151,14 @@ func (w *web) json(ctx context.Context, method, address, authority string, in an
 	return w.do(req)
 }
 
+// plain reports whether the body of a success is one that a CRM gives to a
+// command: nothing, or JSON. A proxy's page says 200 as well, and nothing has
+// been done.
+func (a answer) plain() bool {
+	body := bytes.TrimSpace(a.body)
+	return !a.cut && (len(body) == 0 || json.Valid(body))
+}
+
 // away words a failure of the connection, without the address, which may hold
 // a secret.
 func (w *web) away(ctx context.Context, err error) error {
