@@ -18,6 +18,8 @@ type ending struct {
 	phrase     string // that came with the code
 	released   bool   // we gave the channel back to the dialplan
 	moved      string // why it lives on without us: the lease ran out, a transfer
+	replaced   bool   // another channel took its place: its phone transferred the other party
+	replacedOK bool   // and that has been told
 }
 
 // request notes a ChannelHangupRequest. The first one tells who hung up. The

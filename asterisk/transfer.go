@@ -3,6 +3,7 @@ package asterisk
 import (
 	"context"
 	"strings"
+	"time"
 
 	lib "github.com/CyCoreSystems/ari/v6"
 
@@ -26,7 +27,7 @@ func (s *Switch) blindTransfer(e ari.Event, b *lib.BridgeBlindTransfer) {
 	if b.Result != "Success" {
 		out.Kind, out.Reason = call.TransferCancelled, b.Result
 	}
-	s.tellOf(b.Channel.ID, e.At, out)
+	s.tellTransfer(b.Channel.ID, e.At, out)
 }
 
 // attendedTransfer: the phone joined the other parties of its two calls.
@@ -39,7 +40,12 @@ func (s *Switch) attendedTransfer(e ari.Event, b *lib.BridgeAttendedTransfer) {
 	if b.Result != "Success" {
 		kind = call.TransferCancelled
 	}
-	s.tellOf(id, e.At, call.Event{Kind: kind, To: b.TransferTarget.GetCaller().GetNumber(), Reason: b.DestinationType})
+	s.tellTransfer(id, e.At, call.Event{Kind: kind, To: b.TransferTarget.GetCaller().GetNumber(), Reason: b.DestinationType})
+}
+
+func (s *Switch) tellTransfer(id string, at time.Time, out call.Event) {
+	s.legs.with(id, func(l *leg) { l.ending.replacedOK = true })
+	s.tellOf(id, at, out)
 }
 
 // replace puts a channel in the place of a leg: it goes on in the same call as
@@ -50,7 +56,7 @@ func (s *Switch) replace(e ari.Event, b *lib.StasisStart) bool {
 	if old == nil {
 		return false
 	}
-	s.legs.with(old.id, func(l *leg) { l.ending.moved = transferred })
+	s.legs.with(old.id, func(l *leg) { l.ending.moved, l.ending.replaced = transferred, true })
 	l := newLeg(b.Channel.ID, old.call, who{Role: call.RoleExternal, Address: leadsTo(b.Channel.Name)}, present)
 	l.made, l.substitute = true, true
 	s.legs.add(l)

@@ -169,6 +169,9 @@ func (s *Switch) finish(id string, at time.Time) {
 	if l := s.legs.remove(id); l != nil {
 		s.deafen(id)
 		s.hungUpWith(l)
+		if l.ending.replaced && !l.ending.replacedOK { // the bridge tells, which may come later than the end of the channel
+			s.tell(l, at, call.Event{Kind: call.TransferCompleted})
+		}
 		s.tell(l, at, l.ending.verdict(l.who.Role, l.made, l.answered))
 		s.leftAlone(l)
 	}

@@ -72,6 +72,7 @@ func hostileCallers(ctx context.Context, h *house, boss *testbed.Phone) {
 	h.t.Helper()
 	boss.OnCall(func(c *testbed.Conversation) {
 		if c.Answer() == nil {
+			time.Sleep(300 * time.Millisecond) // else nobody would have talked
 			_ = c.Hangup(ctx)
 		}
 	})
