@@ -31,18 +31,11 @@ portable: ## bin/markaz-legacy for other machines
 	  CGO_ENABLED=0 GOOS=$$os GOARCH=$$arch go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/markaz-legacy-$$os-$$arch$$ext ./cmd/markaz-legacy || exit 1; \
 	done
 
-# Tests with real calls measure what callers hear, gaps of tenths of a second
-# among it: they get the machine for themselves, after all others. Three tests
-# of a package at once, for they mostly wait.
-REAL  := ./dialplan ./asterisk ./asterisk/testbed ./asterisk/observe ./apps/dashboard ./cmd/markaz
-GOTEST = REQUIRE_REAL=1 ASTERISK=$(ASTERISK) go test -race -timeout 15m -run '$(RUN)'
-
 test: setup ## all tests; RUN=regexp PKG=./queue/... narrow it
 ifeq ($(PKG),./...)
-	$(GOTEST) -p 2 $$(go list ./... | grep -vxF "$$(go list $(REAL))")
-	$(GOTEST) -p 1 -parallel 3 $(REAL)
+	@ASTERISK=$(ASTERISK) scripts/test.sh -run '$(RUN)'
 else
-	$(GOTEST) -p 1 $(PKG)
+	REQUIRE_REAL=1 ASTERISK=$(ASTERISK) go test -race -timeout 15m -p 1 -run '$(RUN)' $(PKG)
 endif
 
 test-16: ## all tests against Asterisk 16
