@@ -229,6 +229,16 @@ func (b *browser) until(what string, ok func(map[string]json.RawMessage) bool) {
 	}
 }
 
+// await waits until something is so.
+func (s *stage) await(what string, ok func() bool) {
+	s.Helper()
+	for deadline := time.Now().Add(time.Minute); !ok(); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			s.Fatalf("waited in vain for %s: %d readers", what, s.hub.Readers())
+		}
+	}
+}
+
 func has(key, part string) func(map[string]json.RawMessage) bool {
 	return func(rows map[string]json.RawMessage) bool { return strings.Contains(string(rows[key]), part) }
 }
