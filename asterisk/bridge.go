@@ -47,7 +47,9 @@ func (s *Switch) bridge(a call.Bridge) {
 			}
 		}
 		if err == nil && ctx.Err() == nil {
-			s.joinAll(ctx, a.ID, legs, failed)
+			if s.joinAll(ctx, a.ID, legs, failed); len(failed) > 0 {
+				s.removeBridge(a.ID) // unless somebody is in it
+			}
 			return nil
 		}
 		for _, id := range legs {

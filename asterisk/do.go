@@ -79,7 +79,7 @@ func (s *Switch) inLane(key string, a call.Action, do func(context.Context) erro
 func (s *Switch) perform(ctx context.Context, a call.Action) error {
 	switch a := a.(type) {
 	case call.Answer:
-		return s.ari.Answer(ctx, a.Leg)
+		return s.answer(ctx, a)
 	case call.Play:
 		return s.play(ctx, a)
 	case call.StopPlay:
@@ -104,6 +104,16 @@ func (s *Switch) perform(ctx context.Context, a call.Action) error {
 		return nil
 	}
 	return errors.New("not an action of the switch")
+}
+
+// answer picks a leg up, unless the dialplan has done so before.
+func (s *Switch) answer(ctx context.Context, a call.Answer) error {
+	up := false
+	s.legs.with(a.Leg, func(l *leg) { up = l.answered })
+	if up {
+		return nil
+	}
+	return s.ari.Answer(ctx, a.Leg)
 }
 
 // ignoreGone is for commands that end something: it is no error when there is

@@ -16,8 +16,10 @@ import (
 //     phones in MARKAZ_LEGS, whether they ring or talk.
 //   - A phone hangs up: its hangup handler puts the caller under the lease
 //     again. Markaz hangs up the caller too, or lifts it when he talks on.
-//   - A phone that was called for no caller may talk to nobody for its time to
-//     ring and a lease; Markaz lifts that as soon as it sees the phone answer.
+//   - A phone that was called for no caller, or for one on whose channel nothing
+//     can be noted now because he hears an announcement, may talk to nobody for
+//     its time to ring and a lease; Markaz lifts that as soon as it sees the
+//     phone answer.
 //
 // While two people talk none of it runs.
 
@@ -27,7 +29,7 @@ func (s *Switch) ringVariables(a call.Ring, timeout time.Duration) map[string]st
 		dialplan.VarCall: a.Call,
 		hangupHandler:    dialplan.ContextLeft + ",s,1",
 	}
-	if len(s.legs.callersOf(a.Call)) == 0 {
+	if !s.legs.notable(a.Call) {
 		length := timeout + s.cfg.Lease
 		vars[timeoutVariable] = seconds(length)
 		s.legs.with(a.Leg, func(l *leg) { l.leaseEnds = s.now().Add(length) })
@@ -38,9 +40,8 @@ func (s *Switch) ringVariables(a call.Ring, timeout time.Duration) map[string]st
 // hangupHandler has Asterisk go through a piece of dialplan at the end of a leg.
 const hangupHandler = "CHANNEL(hangup_handler_push)"
 
-// rings notes on the caller's channel that a phone rings for him.
-func (s *Switch) rings(a call.Ring, channel string) {
-	s.legs.with(a.Leg, func(l *leg) { l.channel = channel })
+// rings notes on the caller's channel that a phone is about to ring for him.
+func (s *Switch) rings(a call.Ring) {
 	for _, id := range s.legs.callersOf(a.Call) {
 		s.setSoon(id, dialplan.VarLegs, strings.Join(s.legs.madeFor(a.Call), "&"))
 	}
@@ -49,7 +50,7 @@ func (s *Switch) rings(a call.Ring, channel string) {
 // hungUpWith notes that the dialplan hung up a phone because its caller had
 // gone, ahead of us.
 func (s *Switch) hungUpWith(l *leg) {
-	if l.made && l.ending.soft && !l.ending.asked && len(s.legs.callersOf(l.call)) == 0 && l.channel != "" {
+	if l.made && l.ending.soft && !l.ending.asked && !l.substitute && len(s.legs.callersOf(l.call)) == 0 {
 		l.ending.asked, l.ending.askedCause = true, call.CauseNormal
 	}
 }
@@ -95,15 +96,22 @@ func (r *registry) callersOf(callID string) (ids []string) {
 	return ids
 }
 
-// madeFor returns the channels of the phones that were called for a call.
-func (r *registry) madeFor(callID string) (channels []string) {
+// notable reports whether a variable can be set now on a caller's channel.
+func (r *registry) notable(callID string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.ContainsFunc(r.calls[callID], func(l *leg) bool { return !l.made && l.stage != held && len(l.plays) == 0 })
+}
+
+// madeFor returns the phones that were called for a call.
+func (r *registry) madeFor(callID string) (ids []string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, l := range r.calls[callID] {
-		if l.channel != "" {
-			channels = append(channels, l.channel)
+		if l.made && !l.substitute {
+			ids = append(ids, l.id)
 		}
 	}
-	slices.Sort(channels)
-	return channels
+	slices.Sort(ids)
+	return ids
 }

@@ -50,7 +50,6 @@ type leg struct {
 	place     string     // the bridge that we put it into: ahead of the events
 	moving    bool       // into place; its event has not come yet
 	leaseEnds time.Time  // zero while the dead-man's switch is off
-	channel   string     // Asterisk's name of it, once we have called it
 	unset     []variable // of the channel, to be set
 	setting   bool       // soon
 	plays     map[string]*playing

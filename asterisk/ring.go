@@ -22,6 +22,7 @@ func (s *Switch) ring(a call.Ring) {
 	l := newLeg(a.Leg, a.Call, whoIs(a), calling)
 	l.made = true
 	s.legs.add(l)
+	s.rings(a)
 	s.inLane(a.Leg, a, func(ctx context.Context) error { return s.originate(ctx, a) })
 }
 
@@ -55,12 +56,9 @@ func (s *Switch) originate(ctx context.Context, a call.Ring) error {
 	if a.AutoAnswer {
 		answerByItself(req.Variables, endpoint)
 	}
-	name, err := s.ari.Originate(ctx, req)
+	err = s.ari.Originate(ctx, req)
 	if err != nil && ari.Status(err) == 0 && ctx.Err() == nil {
-		name, err = s.ari.Originate(ctx, req) // the outcome is unknown, and a repeat is harmless
-	}
-	if err == nil && name != "" {
-		s.rings(a, name)
+		err = s.ari.Originate(ctx, req) // the outcome is unknown, and a repeat is harmless
 	}
 	return err
 }

@@ -14,8 +14,8 @@ const (
 	VarTrunk    = "MARKAZ_TRUNK"    // the line the call came in on
 	VarFallback = "MARKAZ_FALLBACK" // set by the administrator: context,extension,priority that serves callers while Markaz cannot
 	VarAsk      = "MARKAZ_ASK"      // the agent state that a feature code asks for; the word of a check
-	VarLegs     = "MARKAZ_LEGS"     // on the caller's channel: the channels that ring for him or talk with him, joined by &
-	VarLeg      = "MARKAZ_LEG"      // of the dialplan alone: one of them
+	VarLegs     = "MARKAZ_LEGS"     // on the caller's channel: the phones that ring for him or talk with him, by unique id, joined by &
+	VarLeg      = "MARKAZ_LEG"      // of the dialplan alone: the channel of one of them
 	VarChecked  = "MARKAZ_CHECKED"  // global: the word of the last check, a colon, and its VarDone
 )
 

@@ -2,8 +2,6 @@ package ari
 
 import (
 	"context"
-	"errors"
-	"io"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -25,16 +23,15 @@ func (c *Client) Channel(ctx context.Context, id string) (lib.ChannelData, error
 	return ch, err
 }
 
-// Originate makes a channel, calls its endpoint and returns the channel's name.
-// A channel of that id that is there already is no error: it was made by an
-// earlier try whose answer, and the name with it, was lost.
-func (c *Client) Originate(ctx context.Context, req lib.OriginateRequest) (name string, err error) {
-	var made struct{ Name string }
-	err = c.send(ctx, http.MethodPost, "channels", nil, req, &made)
-	if req.ChannelID != "" && Status(err) == http.StatusConflict || errors.Is(err, io.EOF) {
-		return "", nil
+// Originate makes a channel and calls its endpoint. A channel of that id that
+// is there already is no error: it was made by an earlier try whose answer was
+// lost.
+func (c *Client) Originate(ctx context.Context, req lib.OriginateRequest) error {
+	err := c.send(ctx, http.MethodPost, "channels", nil, req, nil)
+	if req.ChannelID != "" && Status(err) == http.StatusConflict {
+		return nil
 	}
-	return made.Name, err
+	return err
 }
 
 // Answer picks a channel up.

@@ -48,7 +48,7 @@ func (c *Client) Sounds(ctx context.Context, lang string) (int, error) {
 // goes to an extension of a context, the other to another one there. Variables
 // are for the first.
 func (c *Client) Call(ctx context.Context, id, in, extension, other string, variables map[string]string) error {
-	_, err := c.Originate(ctx, lib.OriginateRequest{
+	err := c.Originate(ctx, lib.OriginateRequest{
 		Endpoint: "Local/" + extension + "@" + in + "/n", ChannelID: id,
 		Context: in, Extension: other, Priority: 1, Timeout: 5, Variables: variables,
 	})

@@ -76,6 +76,7 @@ func New(cfg Config, obs Observer) *Client {
 			// (session_keep_alive of http.conf).
 			IdleConnTimeout:       10 * time.Second,
 			ResponseHeaderTimeout: cfg.Timeout,
+			DisableCompression:    true, // Asterisk has none; each header costs it time
 		}},
 	}
 }
@@ -166,6 +167,7 @@ func (c *Client) request(ctx context.Context, method, path string, query url.Val
 		return nil, err
 	}
 	req.SetBasicAuth(c.cfg.Username, c.cfg.Password)
+	req.Header["User-Agent"] = nil // none is sent
 	if body != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}

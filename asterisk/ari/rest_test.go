@@ -56,7 +56,7 @@ func TestAsterisksWordsReachTheCaller(t *testing.T) {
 			w.WriteHeader(http.StatusInternalServerError)
 			_, _ = io.WriteString(w, body)
 		})
-		_, err := f.client().Originate(context.Background(), lib.OriginateRequest{Endpoint: "PJSIP/1"})
+		err := f.client().Originate(context.Background(), lib.OriginateRequest{Endpoint: "PJSIP/1"})
 		var refused *Error
 		if !errors.As(err, &refused) || refused.Text != text || Status(err) != 500 {
 			t.Errorf("body %.40q: have %v", body, err)
@@ -98,7 +98,7 @@ func TestWhatIsThereAlreadyIsNoError(t *testing.T) {
 		})
 	}
 	status(http.StatusConflict)
-	if _, err := c.Originate(ctx, lib.OriginateRequest{ChannelID: "x"}); err != nil {
+	if err := c.Originate(ctx, lib.OriginateRequest{ChannelID: "x"}); err != nil {
 		t.Errorf("channel: %v", err)
 	}
 	if err := c.CreateBridge(ctx, "b", ""); err != nil {

@@ -38,7 +38,8 @@ type contender struct {
 // is the same phone, answers.
 const benchDialplan = `#include markaz.conf
 [bench]
-exten => 0210,1,Goto(markaz-inbound-stasis,${EXTEN},1)
+exten => 0210,1,Answer()
+same => n,Goto(markaz-inbound-stasis,${EXTEN},1)
 exten => 0290,1,Answer()
 same => n,Queue(one)
 same => n,Hangup()
