@@ -31,9 +31,10 @@ const (
 	fromAli      = "09121111111" // in Bitrix24
 	fromMina     = "09122222222" // in Odoo
 	fromReza     = "09123333333" // in PayamGostar
-	fromStranger = "09124444444"
+	fromNeda     = "09124444444" // in Bitrix24, and as somebody else in PayamGostar
+	fromStranger = "09125555555"
 
-	nameAli, nameMina, nameReza = "علی احمدی", "Mina Rad", "Reza Karimi"
+	nameAli, nameMina, nameReza, nameNeda = "علی احمدی", "Mina Rad", "Reza Karimi", "Neda Azad"
 
 	bitrixSara = 1001 // the agent sara in Bitrix24
 )
@@ -66,11 +67,14 @@ func newCRMOffice(t *testing.T, sections map[string]string) *crmOffice {
 	o := &crmOffice{
 		bitrix: bitrix24.New(bitrix24.Options{
 			ClientID: "local.app", ClientSecret: "hush", AppOnly: true,
-			Users:  []bitrix24.User{{ID: 1, Name: "Chief"}, {ID: bitrixSara, Name: "Sara", Extension: "101"}},
-			People: []bitrix24.Person{{Type: "CONTACT", ID: 7, Name: nameAli, Number: fromAli}},
+			Users: []bitrix24.User{{ID: 1, Name: "Chief"}, {ID: bitrixSara, Name: "Sara", Extension: "101"}},
+			People: []bitrix24.Person{
+				{Type: "CONTACT", ID: 7, Name: nameAli, Number: fromAli}, {Type: "LEAD", ID: 8, Name: nameNeda, Number: fromNeda},
+			},
 		}),
 		payam: payamgostar.New(payamgostar.Options{
-			Username: "markaz", Password: "hush", Key: "office", Identities: map[string]string{fromReza: nameReza},
+			Username: "markaz", Password: "hush", Key: "office",
+			Identities: map[string]string{fromReza: nameReza, fromNeda: "Somebody else"},
 		}),
 		odoo: odoo.New(odoo.Options{
 			Database: "office", Login: "markaz", Password: "hush", Users: []odoo.User{{Name: "Sara", Phone: "101"}},
@@ -89,8 +93,9 @@ func newCRMOffice(t *testing.T, sections map[string]string) *crmOffice {
 		"crm":         fmt.Sprintf(crmSinks, at(t, o.gate), o.handler, at(t, o.payam), at(t, o.odoo)),
 		"public":      fmt.Sprintf("{url: %q, listen: %q}", "http://"+o.public, o.public),
 		"numbers":     `{country: IR, city: "21", release: "9"}`,
+		"identify":    "{timeout: 10s}", // nobody is hurried
 		"clicktocall": `{caller_id: "02188776655"}`,
-		"ivr":         strings.ReplaceAll(usualMenus, "timeout: 2s", "timeout: 60s"), // nobody is hurried
+		"ivr":         strings.ReplaceAll(usualMenus, "timeout: 2s", "timeout: 60s"),
 	}
 	maps.Copy(all, sections)
 	o.house = newHouse(t, office.Options{Bed: testbed.Options{TrunkContext: dialplan.ContextInboundStasis}, Sections: all})
@@ -154,6 +159,11 @@ func (h *house) arrives(ctx context.Context, what string, token <-chan struct{})
 // until waits for a condition.
 func (h *house) until(ctx context.Context, what string, so func() bool) {
 	h.t.Helper()
+	defer func() {
+		if ctx.Err() != nil { // which what so needs may have told already
+			h.t.Log("while waiting:", what)
+		}
+	}()
 	for !so() {
 		select {
 		case <-time.After(100 * time.Millisecond):

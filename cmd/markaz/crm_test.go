@@ -25,27 +25,32 @@ import (
 )
 
 // Whoever calls is looked up at the first ring, wherever he is known: the log,
-// the record, the API and the phone that rings say who he is.
+// the record, the API and the phone that rings say who he is. Of two CRMs that
+// know him the first in the configuration is right.
 func TestCallersAreLookedUp(t *testing.T) {
 	t.Parallel()
 	o := newCRMOffice(t, nil)
 	ctx := o.within(180 * time.Second)
 	sara := o.agent(ctx, "101")
-	for _, who := range []struct{ from, sink, identity, name string }{
+	known := []struct{ from, sink, identity, name string }{
 		{fromAli, "bitrix", "CONTACT:7", nameAli},
 		{fromMina, "odoo", "res.partner:2", nameMina},
 		{fromReza, "payam", "6f9619ff-8b86-d011-b42d-00cf4fc964ff", nameReza},
+		{fromNeda, "bitrix", "LEAD:8", nameNeda},
 		{fromStranger, "", "", ""},
-	} {
+	}
+	for _, who := range known {
 		caller := o.dial(ctx, "02112345678", who.from)
 		o.hears(ctx, caller, "welcome")
 		id := o.live(ctx, who.from)
 		var said call.Event
 		o.until(ctx, who.from+" is not looked up", func() bool {
 			for _, e := range o.eventsOf(ctx, id, call.CallIdentified) {
-				said = e
+				if e.Identity == who.identity {
+					said = e
+				}
 			}
-			return said.Kind != "" && said.Identity == who.identity
+			return said.Kind != ""
 		})
 		if said.Text != who.name || said.Data["sink"] != who.sink || (said.State == call.Unidentified) != (who.name == "") {
 			t.Errorf("%s: the log says %+v", who.from, said)
@@ -66,9 +71,11 @@ func TestCallersAreLookedUp(t *testing.T) {
 		o.must(caller.Hangup(ctx))
 		_, err = ringing.WaitEnd(ctx)
 		o.must(err)
+	}
+	o.told(ctx) // who is to be asked has been
+	for _, who := range known {
 		o.knows(who.from, o.record(ctx, who.from, ended), who.identity, who.name)
 	}
-	o.told(ctx)
 	o.Bed.NothingLeft(t)
 }
 
@@ -85,7 +92,7 @@ func (o *crmOffice) knows(what string, c call.Call, identity, name string) {
 // even then.
 func TestALookUpDelaysNoCall(t *testing.T) {
 	t.Parallel()
-	o := newCRMOffice(t, map[string]string{"identify": "{timeout: 10s}"})
+	o := newCRMOffice(t, nil)
 	ctx := o.within(120 * time.Second)
 	sara := o.agent(ctx, "101")
 	o.gate.shut <- struct{}{}
@@ -118,32 +125,28 @@ func TestALookUpDelaysNoCall(t *testing.T) {
 // for again when he calls again.
 func TestALookUpIsGivenUp(t *testing.T) {
 	t.Parallel()
-	o := newCRMOffice(t, nil)
+	o := newCRMOffice(t, map[string]string{"identify": "{}"})
 	ctx := o.within(120 * time.Second)
 	sara := o.agent(ctx, "101")
 	o.gate.shut <- struct{}{}
-	caller := o.dial(ctx, "0218", fromAli)
-	agent := o.takes(ctx, sara, caller)
-	o.arrives(ctx, "Markaz waits on", o.gate.left)
-	o.talk(ctx, caller, agent)
-	id := o.live(ctx, fromAli)
-	o.until(ctx, "the failure is not counted", func() bool { return o.figure(ctx, `markaz_lookups_total{result="failed"}`) == 1 })
-	o.must(agent.Hangup(ctx))
-	_, err := caller.WaitEnd(ctx)
+	for range 2 {
+		caller := o.dial(ctx, "0218", fromAli)
+		agent := o.takes(ctx, sara, caller)
+		o.arrives(ctx, "no look-up", o.gate.asked)
+		o.arrives(ctx, "Markaz waits on", o.gate.left)
+		o.talk(ctx, caller, agent)
+		o.must(agent.Hangup(ctx))
+		_, err := caller.WaitEnd(ctx)
+		o.must(err)
+	}
+	o.until(ctx, "failures are not counted", func() bool { return o.figure(ctx, `markaz_lookups_total{result="failed"}`) == 2 })
+	all, err := o.AwaitCalls(ctx, func(all []call.Call) bool { return len(all) == 2 && all[0].Over() && all[1].Over() })
 	o.must(err)
-	c := o.record(ctx, fromAli, ended)
-	if c.ID != id || c.Disposition != call.CallAnsweredD || c.Identity != "" || c.Known != "" || c.Unknown {
-		t.Errorf("the record: %+v", c)
+	for _, c := range all {
+		if c.Disposition != call.CallAnsweredD || c.Identity != "" || c.Known != "" || c.Unknown || len(o.eventsOf(ctx, c.ID, call.CallIdentified)) != 0 {
+			t.Errorf("the record: %+v", c)
+		}
 	}
-	if e := o.eventsOf(ctx, id, call.CallIdentified); len(e) != 0 {
-		t.Errorf("identified: %+v", e)
-	}
-	<-o.gate.shut
-	caller = o.dial(ctx, "02112345678", fromAli)
-	id = o.live(ctx, fromAli)
-	o.until(ctx, "not looked up again", func() bool { return len(o.eventsOf(ctx, id, call.CallIdentified)) == 1 })
-	o.knows("again", o.shown(ctx, id), "CONTACT:7", nameAli)
-	o.must(caller.Hangup(ctx))
 	o.Bed.NothingLeft(t)
 }
 
@@ -156,8 +159,8 @@ func TestARecordingByItsAddress(t *testing.T) {
 	sara := o.agent(ctx, "101")
 	caller := o.waits(ctx, fromMina, "position-1")
 	agent := o.takes(ctx, sara, caller)
-	o.hearsFor(ctx, caller, sara.Voice, 2*time.Second)
-	o.hearsFor(ctx, agent, caller.Phone().Voice, 2*time.Second)
+	o.hearsFor(ctx, caller, sara.Voice, 3*time.Second)
+	o.hearsFor(ctx, agent, caller.Phone().Voice, 3*time.Second)
 	o.must(caller.Hangup(ctx))
 	c := o.record(ctx, fromMina, recorded)
 	rec := c.Recordings[0]
@@ -165,7 +168,7 @@ func TestARecordingByItsAddress(t *testing.T) {
 
 	rows, calls := o.bitrix.Rows(), o.payam.Calls()
 	if len(rows) != 1 || rows[0].ExternalID != c.ID || rows[0].File == 0 {
-		t.Fatalf("Bitrix24 has %+v", rows)
+		t.Fatalf("Bitrix24 has %+.200v", rows)
 	}
 	if len(calls) != 1 || !told(calls[0].Channels, rec.File) {
 		t.Errorf("PayamGostar has %+v, the recording is %s", calls, rec.File)
@@ -294,7 +297,7 @@ func (o *crmOffice) clickedOnce(id, number string) {
 	rows := o.bitrix.Rows()
 	if len(rows) != 1 || rows[0].CallID != id || rows[0].Type != 1 || rows[0].User != bitrixSara || rows[0].Number != number ||
 		rows[0].Status != "200" || rows[0].Duration < 1 {
-		o.t.Errorf("Bitrix24 has %+v", rows)
+		o.t.Errorf("Bitrix24 has %+.200v", rows)
 	}
 	if n, shown, open := o.bitrix.Registered(), o.bitrix.Shown(), o.bitrix.Open(); n != 1 || shown != 0 || open != 0 {
 		o.t.Errorf("Bitrix24 has %d calls, %d cards have popped up, %d are open", n, shown, open)
