@@ -116,11 +116,10 @@ type lookUpGate struct {
 	portal http.Handler
 	shut   chan struct{} // holds a token while it is shut; taking that opens it
 	asked  chan struct{} // a token for each look-up that had to wait
-	left   chan struct{} // a token for each whose client went away meanwhile
 }
 
 func newLookUpGate(portal http.Handler) *lookUpGate {
-	return &lookUpGate{portal, make(chan struct{}, 1), make(chan struct{}, 100), make(chan struct{}, 100)}
+	return &lookUpGate{portal, make(chan struct{}, 1), make(chan struct{}, 100)}
 }
 
 // ServeHTTP implements http.Handler.
@@ -138,22 +137,11 @@ func (g *lookUpGate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			select {
 			case <-time.After(5 * time.Millisecond):
 			case <-r.Context().Done():
-				g.left <- struct{}{}
 				return
 			}
 		}
 	}
 	g.portal.ServeHTTP(w, r)
-}
-
-// arrives waits for a token.
-func (h *house) arrives(ctx context.Context, what string, token <-chan struct{}) {
-	h.t.Helper()
-	select {
-	case <-token:
-	case <-ctx.Done():
-		h.t.Fatalf("%s: %v", what, ctx.Err())
-	}
 }
 
 // until waits for a condition.
