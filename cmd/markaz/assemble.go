@@ -262,7 +262,7 @@ func (r recordings) List(ctx context.Context) ([]string, error) {
 
 func (s *server) makeSinks(context.Context) (err error) {
 	dep := crm.Deps{
-		History: s.history, Report: s.fact, Now: time.Now, Chance: chance, Logger: s.log,
+		History: s.history, Report: crm.InOrder(s.cfg.CRM, s.fact), Now: time.Now, Chance: chance, Logger: s.log,
 		Notes: stream.NewNotes(s.client, notesKept), Files: archive{s.links, s.keeper.Open},
 	}
 	s.sinks, err = crm.Open(s.cfg.CRM, dep)

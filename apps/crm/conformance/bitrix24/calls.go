@@ -165,7 +165,7 @@ func (p *Portal) attach(v values) (any, *refusal) {
 		// Two tries, then nothing more is said.
 		for range 2 {
 			if content, ok := fetch(link); ok {
-				row.File, row.Content = p.file(), content
+				row.File, row.Content, row.Link = p.file(), content, link
 				break
 			}
 		}

@@ -48,6 +48,7 @@ type Row struct {
 	Reason     string
 	File       int    // id of the recording; 0: none
 	Content    string // of the recording
+	Link       string // address that it was fetched from
 }
 
 // Options are how the portal is set up.
@@ -142,6 +143,13 @@ func (p *Portal) Change(keep func(*Row) bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.rows = slices.DeleteFunc(p.rows, func(r *Row) bool { return !keep(r) })
+}
+
+// Registered counts the calls that have been registered, finished or not.
+func (p *Portal) Registered() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.order)
 }
 
 // Cards are the users who see a card of the call that bears this external id.
