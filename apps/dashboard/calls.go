@@ -24,16 +24,16 @@ type listing struct {
 
 // callRow is a call in a list.
 type callRow struct {
-	ID, Peer, Name, Way, State, StateText, Person, Queue string
-	Started                                              time.Time
-	WaitMS, TalkMS                                       int64
-	Recorded, Live                                       bool
+	ID, Peer, Name, Way, State, StateText, Person, Queue, Source string
+	Started                                                      time.Time
+	WaitMS, TalkMS                                               int64
+	Recorded, Live                                               bool
 }
 
 func (w *Web) row(p *page, c *call.Call) callRow {
 	r := callRow{
 		ID: c.ID, Way: string(c.Direction), State: string(c.Disposition), Started: c.Started, TalkMS: c.TalkMS,
-		Peer: otherParty(c), Name: orElse(c.Known, c.FromName), Person: strings.TrimSpace(c.Reached + " " + c.Agent), Live: !c.Over(),
+		Peer: otherParty(c), Name: orElse(c.Known, c.FromName), Person: strings.TrimSpace(c.Reached + " " + c.Agent), Live: !c.Over(), Source: c.Source,
 	}
 	r.StateText = p.T("disposition." + r.State)
 	if r.Live {
