@@ -304,25 +304,25 @@ func TestFigures(t *testing.T) {
 		want []history.Figure
 	}{
 		"hours": {history.FigureQuery{By: history.ByHour, Zone: tehran}, []history.Figure{
-			{Key: "12", Calls: 2, Answered: 1, Missed: 1, InTime: 1, WaitMS: 9000, WaitMax: 5000, TalkMS: 2000, TalkMax: 2000},
-			{Key: "13", Calls: 2, Answered: 1, Missed: 1, InTime: 1, WaitMS: 9000, WaitMax: 5000, TalkMS: 2000, TalkMax: 2000},
+			{Key: "12", Offered: 2, Calls: 2, Answered: 1, Missed: 1, InTime: 1, WaitMS: 9000, WaitMax: 5000, TalkMS: 2000, TalkMax: 2000},
+			{Key: "13", Offered: 2, Calls: 2, Answered: 1, Missed: 1, InTime: 1, WaitMS: 9000, WaitMax: 5000, TalkMS: 2000, TalkMax: 2000},
 		}},
 		"Persian months": {history.FigureQuery{By: history.ByMonth, Zone: tehran, Jalali: true, To: t0.Add(2 * time.Hour)}, []history.Figure{
-			{Key: "1405-01", Calls: 3, Answered: 2, Missed: 1, InTime: 2, WaitMS: 14000, WaitMax: 5000, TalkMS: 4000, TalkMax: 2000},
+			{Key: "1405-01", Offered: 3, Calls: 3, Answered: 2, Missed: 1, InTime: 2, WaitMS: 14000, WaitMax: 5000, TalkMS: 4000, TalkMax: 2000},
 		}},
 		"days": {history.FigureQuery{By: history.ByDay, From: t0.Add(2 * time.Hour)}, []history.Figure{
-			{Key: "2026-03-22", Calls: 1, Missed: 1, WaitMS: 4000, WaitMax: 4000},
+			{Key: "2026-03-22", Offered: 1, Calls: 1, Missed: 1, WaitMS: 4000, WaitMax: 4000},
 		}},
 		"queues, a second is in time": {history.FigureQuery{By: history.ByQueue, InTime: time.Second}, []history.Figure{
-			{Key: "sales", Calls: 3, Answered: 2, Missed: 1, WaitMS: 7000, WaitMax: 3000, TalkMS: 4000, TalkMax: 2000},
-			{Key: "support", Calls: 1, Missed: 1, WaitMS: 1000, WaitMax: 1000},
+			{Key: "sales", Offered: 3, Calls: 3, Answered: 2, Missed: 1, WaitMS: 7000, WaitMax: 3000, TalkMS: 4000, TalkMax: 2000},
+			{Key: "support", Offered: 1, Calls: 1, Missed: 1, WaitMS: 1000, WaitMax: 1000},
 		}},
 		"agents": {history.FigureQuery{By: history.ByAgent}, []history.Figure{
-			{Key: "reza", Calls: 1, Answered: 1, InTime: 1, WaitMS: 1000, WaitMax: 1000, TalkMS: 2000, TalkMax: 2000},
-			{Key: "sara", Calls: 1, Answered: 1, InTime: 1, WaitMS: 1000, WaitMax: 1000, TalkMS: 2000, TalkMax: 2000},
+			{Key: "reza", Offered: 1, Calls: 1, Answered: 1, InTime: 1, WaitMS: 1000, WaitMax: 1000, TalkMS: 2000, TalkMax: 2000},
+			{Key: "sara", Offered: 1, Calls: 1, Answered: 1, InTime: 1, WaitMS: 1000, WaitMax: 1000, TalkMS: 2000, TalkMax: 2000},
 		}},
 		"lines that one may see": {history.FigureQuery{By: history.ByLine, Visible: &history.Visible{Queues: []string{"support"}}}, []history.Figure{
-			{Key: "trunk2", Calls: 1, Missed: 1, WaitMS: 4000, WaitMax: 4000},
+			{Key: "trunk2", Offered: 1, Calls: 1, Missed: 1, WaitMS: 4000, WaitMax: 4000},
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -334,6 +334,22 @@ func TestFigures(t *testing.T) {
 	}
 	if _, err := s.Figures(t.Context(), history.FigureQuery{By: "x'"}); !errors.Is(err, history.ErrBy) {
 		t.Errorf("got %v", err)
+	}
+}
+
+// What the house calls itself has no service level.
+func TestOutgoingCallsAreNotOffered(t *testing.T) {
+	s := newStore(t)
+	events := answered("o1", t0, "101", "", "sales", "sara")
+	for i := range events {
+		if events[i].Kind == call.CallStarted {
+			events[i].Direction = call.Outbound
+		}
+	}
+	take(t, s, events...)
+	got, err := s.Figures(t.Context(), history.FigureQuery{By: history.ByDay})
+	if err != nil || len(got) != 1 || got[0].Answered != 1 || got[0].Outbound != 1 || got[0].Offered != 0 || got[0].InTime != 0 || got[0].ServiceLevel() != 1 {
+		t.Errorf("got %+v, %v", got, err)
 	}
 }
 
