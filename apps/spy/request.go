@@ -109,7 +109,7 @@ func (a *App) startFault(e call.Event, c *call.Call) string {
 	}
 	same := 0
 	for _, m := range a.list {
-		if m.agent == e.Agent || m.address == e.Address {
+		if m.address == e.Address {
 			return "already"
 		}
 		if m.call == e.Call {
