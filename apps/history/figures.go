@@ -48,7 +48,7 @@ type Figure struct {
 	Key      string `json:"key"`
 	Calls    int64  `json:"calls"`
 	Answered int64  `json:"answered"`
-	Missed   int64  `json:"missed"` // incoming calls that nobody answered and that were not a voice message, blocked or outside the hours
+	Missed   int64  `json:"missed"`  // incoming calls that nobody answered and that were not a voice message, blocked or outside the hours
 	Offered  int64  `json:"offered"` // incoming ones that were answered or missed
 	InTime   int64  `json:"in_time"` // of Offered: answered in time
 	Outbound int64  `json:"outbound"`
