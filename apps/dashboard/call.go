@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -73,7 +74,7 @@ func (w *Web) call(rw http.ResponseWriter, r *http.Request, u *access.User) {
 	d.Facts = w.facts(p, c)
 	d.Steps = w.steps(p, events)
 	d.Chart = w.chart(p, c)
-	for _, l := range c.Legs {
+	for _, l := range parties(c) {
 		row := legRow{Leg: l, RoleText: p.T("role." + string(l.Role)), CauseText: w.cause(p, l.SIP, l.Cause)}
 		if l.Result != "" {
 			row.ResultText = p.T("result." + string(l.Result))
@@ -89,6 +90,18 @@ func (w *Web) call(rw http.ResponseWriter, r *http.Request, u *access.User) {
 	p.Title = orElse(d.Row.Name, p.N(d.Row.Peer))
 	p.Data = d
 	w.show(rw, r, "call", p)
+}
+
+// parties are the legs of a call. An old exchange tells only of the called
+// party when it was picked up: its caller talked since then, too.
+func parties(c *call.Call) []call.Leg {
+	legs := slices.Clone(c.Legs)
+	for i := range legs {
+		if l := &legs[i]; l.Role == call.RoleCaller && l.Answered == nil && l.TalkMS == 0 && c.Answered != nil {
+			l.Answered, l.RingMS, l.TalkMS = c.Answered, c.Answered.Sub(c.Started).Milliseconds(), c.TalkMS
+		}
+	}
+	return legs
 }
 
 func (w *Web) facts(p *page, c *call.Call) []fact {
@@ -163,11 +176,11 @@ func (w *Web) steps(p *page, events []call.Event) []step {
 	}
 	var out []step
 	var last time.Time
-	parties := map[string]string{} // by leg: an old exchange names each once
+	names := map[string]string{} // by leg: an old exchange names each once
 	for _, e := range events {
 		if e.Leg != "" {
-			parties[e.Leg] = cmp.Or(e.Address, parties[e.Leg])
-			e.Address = parties[e.Leg]
+			names[e.Leg] = cmp.Or(e.Address, names[e.Leg], e.From)
+			e.Address = names[e.Leg]
 		}
 		s := step{At: e.At, Kind: string(e.Kind), Text: w.sentence(p, e)}
 		if gap := e.At.Sub(last); !last.IsZero() && gap >= 100*time.Millisecond {
@@ -205,6 +218,7 @@ func (w *Web) sentence(p *page, e call.Event) string {
 	}
 	text := p.T(key, "who", p.number(orElse(who, e.Agent)), "agent", e.Agent, "from", cmp.Or(p.number(e.From), p.T("web.hidden")), "to", p.number(cmp.Or(e.To, e.Into)), "queue", e.Queue, "menu", e.Menu,
 		"digits", p.number(e.Digits), "place", p.N(e.Position), "wait", p.Dur(e.WaitMS), "result", result, "by", by, "mode", w.mode(p, e.Mode), "why", w.cause(p, e.SIP, e.Cause), "reason", e.Reason, "name", orElse(e.Text, e.FromName))
+	text = strings.NewReplacer(" ()", "", "（）", "").Replace(text) // it is not known who ended it
 	return strings.TrimRight(strings.TrimSpace(text), " :,·")
 }
 

@@ -112,6 +112,7 @@ func TestCallsAreFoundByWhatPeopleRemember(t *testing.T) {
 		"Arabic digits, end alone":       {history.Query{Number: "٢٣٤٥٦٧"}, []string{"c1"}},
 		"international":                  {history.Query{Number: "00982188880000"}, []string{"c2"}},
 		"the beginning":                  {history.Query{Number: "0912 123 45"}, []string{"c1"}},
+		"the beginning of the beginning": {history.Query{Number: "0912"}, []string{"c1"}},
 		"a piece":                        {history.Query{Number: "8888"}, []string{"c2"}},
 		"no digit":                       {history.Query{Number: "%_"}, nil},
 		"name by the other keyboard":     {history.Query{Name: "علی  کریم"}, []string{"c1"}},

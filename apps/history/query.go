@@ -55,11 +55,13 @@ type Page struct {
 // Calls lists calls. Those merged into another are told by that one alone.
 func (s *Store) Calls(ctx context.Context, q Query) (Page, error) {
 	page, err := s.list(ctx, q)
-	if digits := FoldNumber(q.Number); err == nil && len(page.Calls) == 0 && len(digits) >= wholeNumber && len(strings.TrimLeft(digits, "0")) < sameTail {
-		q.piece = true // somebody has typed the beginning
-		return s.list(ctx, q)
+	digits := FoldNumber(q.Number)
+	significant := strings.TrimLeft(digits, "0")
+	if err != nil || len(page.Calls) > 0 || significant == "" || len(significant) >= sameTail || len(digits) < wholeNumber && digits == significant {
+		return page, err
 	}
-	return page, err
+	q.Number, q.piece = significant, true // somebody has typed the beginning, perhaps in the national form
+	return s.list(ctx, q)
 }
 
 func (s *Store) list(ctx context.Context, q Query) (Page, error) {
