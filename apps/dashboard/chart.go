@@ -42,7 +42,7 @@ const (
 	chartLabel  = 150 // room for names
 	chartLane   = 30
 	chartHead   = 22
-	chartTail   = 60
+	chartTail   = 120 // room for results
 	chartMostIn = 40 // lanes
 )
 

@@ -42,7 +42,7 @@ func TestFormats(t *testing.T) {
 		{fa.number("+98912"), "\u2066+۹۸۹۱۲\u2069"},
 		{en.number("+98912"), "+98912"},
 		{fa.number("") + fa.number("sara"), "sara"},
-		{fa.verdict(access.Verdict{Why: "access.yes.team", Args: []any{"right", access.See, "team", "b2", "extension", "101"}}), "شما حق «دیدن تماس‌ها» را برای تیم b2 دارید و ۱۰۱ عضو آن است."},
+		{fa.verdict(access.Verdict{Why: "access.yes.team", Args: []any{"right", access.See, "team", "b2", "extension", "101"}}), "شما حق «دیدن تماس\u200cها» را برای تیم b2 دارید و ۱۰۱ عضو آن است."},
 		{fa.Dir, "rtl"},
 		{en.Sec(1500 * time.Millisecond), "1.5 s"},
 		{latin("۰۹۱٢ ٣"), "0912 3"},
