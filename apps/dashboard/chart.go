@@ -43,7 +43,7 @@ const (
 	chartLane   = 30
 	chartHead   = 22
 	chartTail   = 120 // room for results
-	chartMostIn = 40 // lanes
+	chartMostIn = 40  // lanes
 )
 
 // chart draws what is known of the parties. A call that goes on ends now.
