@@ -37,7 +37,7 @@ type Source struct {
 	Date     string      `yaml:"date"`     // order of printed dates: MM/DD/YY, DD/MM/YY, YY/MM/DD, YY/DD/MM
 	Calendar string      `yaml:"calendar"` // gregorian, jalali
 	Zone     string      `yaml:"zone"`     // IANA name of the exchange's zone
-	Charset  string      `yaml:"charset"`  // of names: latin1, cp437, cp866, windows-1251, windows-1256, koi8-r
+	Charset  string      `yaml:"charset"`  // of names: utf-8, latin1, cp437, cp866, windows-1251, windows-1256, koi8-r
 	Number   number.Plan `yaml:"numbers"`
 
 	DISA      []string `yaml:"disa"`      // extensions of DISA lines and voice mail
@@ -208,9 +208,12 @@ func Decoder(charset string) (func([]byte) string, error) {
 		"latin1": charmap.ISO8859_1, "cp437": charmap.CodePage437, "cp866": charmap.CodePage866,
 		"windows-1251": charmap.Windows1251, "windows-1256": charmap.Windows1256, "koi8-r": charmap.KOI8R,
 	}
+	if charset == "utf-8" {
+		return func(b []byte) string { return strings.ToValidUTF8(string(b), "\uFFFD") }, nil // a column's edge may cut a letter
+	}
 	set := sets[charset]
 	if set == nil {
-		return nil, fmt.Errorf("%q is not one of latin1, cp437, cp866, windows-1251, windows-1256, koi8-r", charset)
+		return nil, fmt.Errorf("%q is not one of utf-8, latin1, cp437, cp866, windows-1251, windows-1256, koi8-r", charset)
 	}
 	return func(b []byte) string {
 		out := make([]rune, len(b))

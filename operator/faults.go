@@ -3,6 +3,7 @@ package operator
 import (
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 
@@ -15,6 +16,7 @@ type Fault struct {
 	Path string // keys joined by dots
 	Line int    // in the file, 0 when the value is not written there
 	Text string
+	Env  string // the variable of the environment that the value comes from
 }
 
 // Faults are all of them; the operator mends them in one go.
@@ -23,10 +25,17 @@ type Faults struct {
 	List []Fault
 }
 
-// FaultsOf is what a Validate found, with the lines of the file.
+// FaultsOf is what a Validate found, with the lines of the file, or the
+// variable of the environment that overrides them.
 func FaultsOf(file string, tree *ast.File, err error) *Faults {
 	f := &Faults{File: file, List: flatten("", err)}
 	f.Locate(tree)
+	for i := range f.List {
+		name := envPrefix + strings.ToUpper(strings.ReplaceAll(f.List[i].Path, ".", "__"))
+		if _, set := os.LookupEnv(name); set {
+			f.List[i].Env = name
+		}
+	}
 	return f
 }
 
@@ -37,9 +46,13 @@ func (f *Faults) Error() string {
 		if i > 0 {
 			b.WriteByte('\n')
 		}
-		b.WriteString(f.File)
-		if x.Line > 0 {
-			fmt.Fprintf(&b, ":%d", x.Line)
+		switch {
+		case x.Env != "":
+			b.WriteString("environment variable " + x.Env)
+		case x.Line > 0:
+			fmt.Fprintf(&b, "%s:%d", f.File, x.Line)
+		default:
+			b.WriteString(f.File)
 		}
 		b.WriteString(": ")
 		if x.Path != "" {

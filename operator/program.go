@@ -2,10 +2,12 @@ package operator
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -44,7 +46,13 @@ func (p Program) Run(ctx context.Context, args []string) int {
 		return code
 	}
 	if err != nil {
-		fmt.Fprintf(p.Err, "%[1]s: %[2]v (%[1]s --help shows the commands)\n", p.Name, err)
+		help := p.Name + " --help shows the commands"
+		if parse := (*kong.ParseError)(nil); errors.As(err, &parse) {
+			if at := parse.Context.Selected(); at != nil && slices.Contains(args, at.Name) {
+				help = at.FullPath() + " --help tells more"
+			}
+		}
+		fmt.Fprintf(p.Err, "%s: %v (%s)\n", p.Name, err, help)
 		return Usage
 	}
 	return report(p.Err, p.Name, command.Run(p.Commands))

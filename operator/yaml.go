@@ -5,6 +5,7 @@ import (
 	"encoding"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"reflect"
 	"strconv"
@@ -17,23 +18,29 @@ import (
 )
 
 // Decode reads YAML into v, which holds the defaults, and reports every key
-// that v does not know, with the nearest name that it does. Its error is
-// *[Faults]; its tree is for [Faults.Locate].
+// that v does not know, with the nearest name that it does, and every value of
+// another kind than v wants. Its error is *[Faults]; its tree is for
+// [Faults.Locate].
 func Decode(file string, data []byte, v any) (*ast.File, error) {
 	tree, err := parser.ParseBytes(data, 0)
 	if err != nil {
 		return nil, syntaxFault(file, err)
 	}
 	bad := &Faults{File: file}
+	written := false
 	for _, doc := range tree.Docs {
-		if doc.Body != nil {
-			unknownKeys(bad, "", doc.Body, reflect.TypeOf(v).Elem())
+		if _, remarks := doc.Body.(*ast.CommentGroupNode); doc.Body != nil && !remarks {
+			written = true
+			shape(bad, "", doc.Body, reflect.TypeOf(v).Elem())
 		}
 	}
 	if len(bad.List) > 0 {
 		return nil, bad
 	}
-	if err := yaml.NewDecoder(bytes.NewReader(data), yaml.Strict()).Decode(v); err != nil && len(bytes.TrimSpace(data)) > 0 {
+	if !written { // the library would take the defaults away
+		return tree, nil
+	}
+	if err := yaml.NewDecoder(bytes.NewReader(data), yaml.Strict()).Decode(v); err != nil {
 		return nil, syntaxFault(file, err)
 	}
 	return tree, nil
@@ -45,110 +52,14 @@ func syntaxFault(file string, err error) error {
 	f := Fault{Text: err.Error()}
 	if errors.As(err, &e) {
 		f.Text = e.GetMessage()
+		if strings.Contains(f.Text, "character '\t'") {
+			f.Text = "a tab stands where blanks must: YAML is indented with blanks only"
+		}
 		if t := e.GetToken(); t != nil {
 			f.Line = t.Position.Line
 		}
 	}
 	return &Faults{File: file, List: []Fault{f}}
-}
-
-// unknownKeys walks the written tree beside the type it is meant for.
-func unknownKeys(bad *Faults, path string, node ast.Node, t reflect.Type) {
-	for t.Kind() == reflect.Pointer {
-		t = t.Elem()
-	}
-	if reflect.PointerTo(t).Implements(reflect.TypeFor[encoding.TextUnmarshaler]()) ||
-		reflect.PointerTo(t).Implements(reflect.TypeFor[yaml.InterfaceUnmarshaler]()) ||
-		reflect.PointerTo(t).Implements(reflect.TypeFor[yaml.BytesUnmarshaler]()) {
-		return // it reads itself, and strictly
-	}
-	switch n := node.(type) {
-	case *ast.SequenceNode:
-		if t.Kind() == reflect.Slice {
-			for i, item := range n.Values {
-				unknownKeys(bad, fmt.Sprintf("%s[%d]", path, i), item, t.Elem())
-			}
-		}
-	case ast.MapNode:
-		iter := n.MapRange()
-		for iter.Next() {
-			key := iter.Key().String()
-			below := join(path, key)
-			switch t.Kind() {
-			case reflect.Map:
-				unknownKeys(bad, below, iter.Value(), t.Elem())
-			case reflect.Struct:
-				field, names := fieldOf(t, key)
-				if field == nil {
-					bad.List = append(bad.List, Fault{below, iter.Key().GetToken().Position.Line, "unknown key" + suggestion(key, names)})
-					continue
-				}
-				unknownKeys(bad, below, iter.Value(), field)
-			}
-		}
-	}
-}
-
-// fieldOf finds the type behind a key, and all keys there are.
-func fieldOf(t reflect.Type, key string) (reflect.Type, []string) {
-	var found reflect.Type
-	var names []string
-	for i := range t.NumField() {
-		f := t.Field(i)
-		tag, opts, _ := strings.Cut(f.Tag.Get("yaml"), ",")
-		if strings.Contains(opts, "inline") {
-			in, more := fieldOf(f.Type, key)
-			if names = append(names, more...); in != nil {
-				found = in
-			}
-			continue
-		}
-		if !f.IsExported() || tag == "-" {
-			continue
-		}
-		if tag == "" {
-			tag = strings.ToLower(f.Name)
-		}
-		names = append(names, tag)
-		if tag == key {
-			found = f.Type
-		}
-	}
-	return found, names
-}
-
-// suggestion names the known key that is nearest to a wrong one.
-func suggestion(key string, names []string) string {
-	best, least := "", 4
-	for _, n := range names {
-		if d := distance(key, n); d < least {
-			best, least = n, d
-		}
-	}
-	if best == "" {
-		return "; known here: " + strings.Join(names, ", ")
-	}
-	return fmt.Sprintf("; did you mean %q?", best)
-}
-
-// distance is the Levenshtein distance.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		last := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := last
-			if a[i] != b[j] {
-				cost++
-			}
-			last, row[j+1] = row[j+1], min(row[j+1]+1, row[j]+1, cost)
-		}
-	}
-	return row[len(b)]
 }
 
 const envPrefix = "MARKAZ_"
@@ -214,8 +125,14 @@ func setText(v reflect.Value, text string) error {
 // ReadFile reads a configuration file of sane size.
 func ReadFile(path string) ([]byte, error) {
 	info, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("read configuration: there is no file %s; name yours with --config", path)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("read configuration: %w", err)
+	}
+	if info.IsDir() {
+		return nil, fmt.Errorf("read configuration: %s is a folder; name the file in it with --config", path)
 	}
 	if info.Size() > 4<<20 {
 		return nil, fmt.Errorf("read configuration: %s has %d bytes, at most 4 MiB make sense", path, info.Size())

@@ -16,6 +16,14 @@ type auditPage struct {
 	Asked url.Values
 }
 
+// Op says in words what was done; "" where only its code is known.
+func (p *page) Op(code string) string {
+	if key := "web.audit.op." + code; p.web.dep.Words.Has(key) {
+		return p.T(key)
+	}
+	return ""
+}
+
 func (w *Web) audit(rw http.ResponseWriter, r *http.Request, u *access.User) {
 	p := w.page(r, u, "web.nav.audit")
 	if !u.Has(access.Audit) || w.dep.Audit == nil {

@@ -45,6 +45,8 @@ func TestPagesAreSound(t *testing.T) {
 		{"calls", "boss", "/calls", 1280, 860, []string{"theme=light"}, "tbody tr"},
 		{"call", "boss", "/calls/old00", 1280, 1000, []string{"theme=light"}, ".player canvas"},
 		{"call-fa", "boss", "/calls/old00", 1280, 1000, []string{"theme=dark", "lang=fa"}, ".player canvas"},
+		{"calls-phone-fa", "boss", "/calls", 390, 844, []string{"lang=fa"}, "tbody tr"},
+		{"call-phone", "boss", "/calls/old00", 390, 844, []string{"theme=light"}, ".player canvas"},
 		{"reports-fa", "boss", "/reports", 1280, 860, []string{"lang=fa"}, "tbody tr"},
 		{"audit-zh", "boss", "/audit", 1280, 860, []string{"lang=zh"}, "tbody tr"},
 		{"wall", "wall", "/wallboard", 1920, 1080, nil, "#wall-tiles li"},

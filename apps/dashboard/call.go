@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -30,7 +31,7 @@ type detail struct {
 // fact is a line of the record.
 type fact struct {
 	Label, Text string
-	Latin       bool // a number or id, always left to right
+	Dir         string // ltr for a number or id, that of the page for its own words, auto for names
 }
 
 // step is one event in words, and how long after the one before it came.
@@ -69,11 +70,11 @@ func (w *Web) call(rw http.ResponseWriter, r *http.Request, u *access.User) {
 	if err != nil {
 		w.dep.Logger.Error("events of call not read", "call", c.ID, "err", err)
 	}
-	d := detail{Call: c, Row: w.row(p, c), Monitors: c.Monitors, Why: u.Sees(c).In(p.w)}
+	d := detail{Call: c, Row: w.row(p, c), Monitors: c.Monitors, Why: p.verdict(u.Sees(c))}
 	d.Facts = w.facts(p, c)
 	d.Steps = w.steps(p, events)
 	d.Chart = w.chart(p, c)
-	for _, l := range c.Legs {
+	for _, l := range parties(c) {
 		row := legRow{Leg: l, RoleText: p.T("role." + string(l.Role)), CauseText: w.cause(p, l.SIP, l.Cause)}
 		if l.Result != "" {
 			row.ResultText = p.T("result." + string(l.Result))
@@ -91,43 +92,56 @@ func (w *Web) call(rw http.ResponseWriter, r *http.Request, u *access.User) {
 	w.show(rw, r, "call", p)
 }
 
-func (w *Web) facts(p *page, c *call.Call) []fact {
-	var out []fact
-	add := func(key, text string, latin bool) {
-		if text != "" {
-			out = append(out, fact{p.T("web.call." + key), text, latin})
+// parties are the legs of a call. An old exchange tells only of the called
+// party when it was picked up: its caller talked since then, too.
+func parties(c *call.Call) []call.Leg {
+	legs := slices.Clone(c.Legs)
+	for i := range legs {
+		if l := &legs[i]; l.Role == call.RoleCaller && l.Answered == nil && l.TalkMS == 0 && c.Answered != nil {
+			l.Answered, l.RingMS, l.TalkMS = c.Answered, c.Answered.Sub(c.Started).Milliseconds(), c.TalkMS
 		}
 	}
-	add("from", p.N(c.From), true)
-	add("name", c.FromName, false)
-	add("known", c.Known, false)
-	add("identity", c.Identity, true)
-	add("to", p.N(c.To), true)
-	if c.Reached != c.To {
-		add("reached", p.N(c.Reached), true)
+	return legs
+}
+
+func (w *Web) facts(p *page, c *call.Call) []fact {
+	const ltr, name = "ltr", "auto"
+	var out []fact
+	add := func(key, text, dir string) {
+		if text != "" {
+			out = append(out, fact{p.T("web.call." + key), text, dir})
+		}
 	}
-	add("agent", c.Agent, true)
-	add("line", c.Line.Trunk, true)
-	add("did", p.N(c.Line.DID), true)
-	add("started", p.Stamp(c.Started), true)
+	add("from", p.N(c.From), ltr)
+	add("name", c.FromName, name)
+	add("known", c.Known, name)
+	add("identity", c.Identity, ltr)
+	add("to", p.N(c.To), ltr)
+	if c.Reached != c.To {
+		add("reached", p.N(c.Reached), ltr)
+	}
+	add("agent", c.Agent, ltr)
+	add("line", c.Line.Trunk, ltr)
+	add("did", p.N(c.Line.DID), ltr)
+	add("started", p.Stamp(c.Started), ltr)
 	if c.Answered != nil {
-		add("answered", p.Clock(*c.Answered), true)
-		add("waited", p.Dur(c.Answered.Sub(c.Started).Milliseconds()), true)
+		add("answered", p.Clock(*c.Answered), ltr)
+		add("waited", p.Dur(c.Answered.Sub(c.Started).Milliseconds()), ltr)
 	}
 	if c.Ended != nil {
-		add("ended", p.Clock(*c.Ended), true)
-		add("talk", p.Dur(c.TalkMS), true)
+		add("ended", p.Clock(*c.Ended), ltr)
+		add("talk", p.Dur(c.TalkMS), ltr)
 	}
 	if c.By != "" {
-		add("by", p.T("party."+string(c.By)), false)
+		add("by", p.T("party."+string(c.By)), p.Dir)
 	}
-	add("cause", w.cause(p, c.SIP, c.Cause), false)
-	add("reason", c.Reason, true)
+	add("cause", w.cause(p, c.SIP, c.Cause), p.Dir)
+	add("reason", c.Reason, ltr)
 	if c.Origin != "" {
-		add("origin", p.T("origin."+string(c.Origin)), false)
+		add("origin", p.T("origin."+string(c.Origin)), p.Dir)
 	}
-	add("source", c.Source, true)
-	add("id", c.ID, true)
+	add("source", c.Source, ltr)
+	add("id", c.ID, ltr)
 	return out
 }
 
@@ -162,7 +176,12 @@ func (w *Web) steps(p *page, events []call.Event) []step {
 	}
 	var out []step
 	var last time.Time
+	names := map[string]string{} // by leg: an old exchange names each once
 	for _, e := range events {
+		if e.Leg != "" {
+			names[e.Leg] = cmp.Or(e.Address, names[e.Leg], e.From)
+			e.Address = names[e.Leg]
+		}
 		s := step{At: e.At, Kind: string(e.Kind), Text: w.sentence(p, e)}
 		if gap := e.At.Sub(last); !last.IsZero() && gap >= 100*time.Millisecond {
 			s.Gap = gap
@@ -179,6 +198,9 @@ func (w *Web) sentence(p *page, e call.Event) string {
 	if !w.dep.Words.Has(key) {
 		return string(e.Kind)
 	}
+	if e.Kind == call.CallStarted && e.To == "" {
+		key = "web.event.call.arrived" // a line without a number that is dialled
+	}
 	who := e.Address
 	if e.Role != "" && who == "" {
 		who = p.T("role." + string(e.Role))
@@ -194,8 +216,9 @@ func (w *Web) sentence(p *page, e call.Event) string {
 	if e.By != "" {
 		by = p.T("party." + string(e.By))
 	}
-	text := p.T(key, "who", p.N(orElse(who, e.Agent)), "agent", e.Agent, "from", p.N(e.From), "to", p.N(cmp.Or(e.To, e.Into)), "queue", e.Queue, "menu", e.Menu,
-		"digits", p.N(e.Digits), "place", p.N(e.Position), "wait", p.Dur(e.WaitMS), "result", result, "by", by, "mode", w.mode(p, e.Mode), "why", w.cause(p, e.SIP, e.Cause), "reason", e.Reason, "name", orElse(e.Text, e.FromName))
+	text := p.T(key, "who", p.number(orElse(who, e.Agent)), "agent", e.Agent, "from", cmp.Or(p.number(e.From), p.T("web.hidden")), "to", p.number(cmp.Or(e.To, e.Into)), "queue", e.Queue, "menu", e.Menu,
+		"digits", p.number(e.Digits), "place", p.N(e.Position), "wait", p.Dur(e.WaitMS), "result", result, "by", by, "mode", w.mode(p, e.Mode), "why", w.cause(p, e.SIP, e.Cause), "reason", e.Reason, "name", orElse(e.Text, e.FromName))
+	text = strings.NewReplacer(" ()", "", "（）", "").Replace(text) // it is not known who ended it
 	return strings.TrimRight(strings.TrimSpace(text), " :,·")
 }
 
@@ -219,7 +242,7 @@ func (w *Web) sounds(p *page, u *access.User, c *call.Call) []sound {
 		there := r.File != "" && (r.State == "done" || r.State == "incomplete")
 		s.Play, s.Download = there && play.OK, there && load.OK
 		if there && !play.OK {
-			s.Why = play.In(p.w)
+			s.Why = p.verdict(play)
 		}
 		out = append(out, s)
 	}

@@ -24,16 +24,16 @@ type listing struct {
 
 // callRow is a call in a list.
 type callRow struct {
-	ID, Peer, Name, Way, State, StateText, Person, Queue string
-	Started                                              time.Time
-	WaitMS, TalkMS                                       int64
-	Recorded, Live                                       bool
+	ID, Peer, Name, Way, State, StateText, Person, Queue, Source string
+	Started                                                      time.Time
+	WaitMS, TalkMS                                               int64
+	Recorded, Live                                               bool
 }
 
 func (w *Web) row(p *page, c *call.Call) callRow {
 	r := callRow{
 		ID: c.ID, Way: string(c.Direction), State: string(c.Disposition), Started: c.Started, TalkMS: c.TalkMS,
-		Peer: otherParty(c), Name: orElse(c.Known, c.FromName), Person: strings.TrimSpace(c.Reached + " " + c.Agent), Live: !c.Over(),
+		Peer: otherParty(c), Name: orElse(c.Known, c.FromName), Person: strings.TrimSpace(c.Reached + " " + c.Agent), Live: !c.Over(), Source: c.Source,
 	}
 	r.StateText = p.T("disposition." + r.State)
 	if r.Live {
@@ -223,7 +223,7 @@ func (w *Web) reports(rw http.ResponseWriter, r *http.Request, u *access.User) {
 }
 
 func (d *reportPage) sum() {
-	inTime, of := 0.0, int64(0)
+	inTime := 0.0
 	for _, f := range d.Rows {
 		d.Sum.Calls += f.Calls
 		d.Sum.Answered += f.Answered
@@ -232,14 +232,11 @@ func (d *reportPage) sum() {
 		d.Sum.WaitMS += f.WaitMS
 		d.Sum.TalkMS += f.TalkMS
 		d.Sum.WaitMax = max(d.Sum.WaitMax, f.WaitMax)
-		inTime += f.Level * float64(f.Answered+f.Missed)
-		of += f.Answered + f.Missed
+		d.Sum.Offered += f.Offered
+		inTime += f.Level * float64(f.Offered)
 		d.Max = max(d.Max, f.Calls)
 	}
-	d.Sum.Level = 1
-	if of > 0 {
-		d.Sum.Level = inTime / float64(of)
-	}
+	d.Sum.Level = inTime / float64(max(1, d.Sum.Offered))
 }
 
 // WaitMean is the mean wait of all calls.

@@ -42,8 +42,8 @@ const (
 	chartLabel  = 150 // room for names
 	chartLane   = 30
 	chartHead   = 22
-	chartTail   = 60
-	chartMostIn = 40 // lanes
+	chartTail   = 120 // room for results
+	chartMostIn = 40  // lanes
 )
 
 // chart draws what is known of the parties. A call that goes on ends now.
@@ -68,11 +68,11 @@ func (w *Web) chart(p *page, c *call.Call) chart {
 		}
 		ch.Lanes = append(ch.Lanes, lane{Label: p.T("role.queue") + " " + q.Queue, Bars: []bar{span(q.Joined, to, "ring", p.T("web.call.waited"))}})
 	}
-	for i := range c.Legs {
+	for _, l := range parties(c) {
 		if len(ch.Lanes) == chartMostIn {
 			break
 		}
-		ch.Lanes = append(ch.Lanes, w.lane(p, &c.Legs[i], end, span, x))
+		ch.Lanes = append(ch.Lanes, w.lane(p, &l, end, span, x))
 	}
 	for i := range ch.Lanes {
 		ch.Lanes[i].Y = chartHead + i*chartLane

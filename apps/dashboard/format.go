@@ -2,11 +2,14 @@ package dashboard
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	jalaali "github.com/jalaali/go-jalaali"
+
+	"markaz/access"
 )
 
 // N writes digits as the person wants to see them.
@@ -21,6 +24,15 @@ func (p *page) N(v any) string {
 		}
 		return r
 	}, text)
+}
+
+// number is a telephone number within a sentence: left to right, whatever stands
+// around it, so that its + stays before its digits.
+func (p *page) number(v string) string {
+	if v == "" || p.Dir != "rtl" || strings.Trim(v, "+0123456789*#") != "" {
+		return p.N(v)
+	}
+	return "\u2066" + p.N(v) + "\u2069"
 }
 
 // Dur writes a length of milliseconds as 1:05 or 1:02:05.
@@ -64,10 +76,26 @@ func (p *page) Date(t time.Time) string {
 // Stamp writes day and time of day.
 func (p *page) Stamp(t time.Time) string { return p.Date(t) + " " + p.Clock(t) }
 
-// Percent writes a share of 0 to 1.
+// Percent writes a share of 0 to 1. The Persian sign stands left of its digits:
+// a mark keeps it from being taken for a part of the number.
 func (p *page) Percent(f float64) string {
-	text := strconv.Itoa(int(f*100+0.5)) + "%"
-	return p.N(text)
+	sign := "%"
+	if p.Digits == "fa" && p.Dir == "rtl" {
+		sign = "\u200f٪"
+	}
+	return p.N(int(f*100+0.5)) + sign
+}
+
+// verdict says why somebody may do something, extensions in the digits that he
+// wants to see.
+func (p *page) verdict(v access.Verdict) string {
+	v.Args = slices.Clone(v.Args)
+	for i := 1; i < len(v.Args); i += 2 {
+		if text, ok := v.Args[i].(string); ok && strings.Trim(text, "0123456789") == "" {
+			v.Args[i] = p.N(text)
+		}
+	}
+	return v.In(p.w)
 }
 
 // day reads a date as people of the language write it: 2026-03-21, or

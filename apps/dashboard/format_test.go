@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"markaz/access"
 	"markaz/lang"
 )
 
@@ -37,6 +38,11 @@ func TestFormats(t *testing.T) {
 		{en.Dur(65_900), "1:05"},
 		{en.Dur(-5), "0:00"},
 		{en.Percent(.855), "86%"},
+		{fa.Percent(.855), "۸۶\u200f٪"},
+		{fa.number("+98912"), "\u2066+۹۸۹۱۲\u2069"},
+		{en.number("+98912"), "+98912"},
+		{fa.number("") + fa.number("sara"), "sara"},
+		{fa.verdict(access.Verdict{Why: "access.yes.team", Args: []any{"right", access.See, "team", "b2", "extension", "101"}}), "شما حق «دیدن تماس\u200cها» را برای تیم b2 دارید و ۱۰۱ عضو آن است."},
 		{fa.Dir, "rtl"},
 		{en.Sec(1500 * time.Millisecond), "1.5 s"},
 		{latin("۰۹۱٢ ٣"), "0912 3"},

@@ -147,7 +147,7 @@ func (m *memory) Figures(context.Context, Report) ([]Figure, error) {
 	var out []Figure
 	for h := 8; h < 18; h++ {
 		n := int64(40 - (h-13)*(h-13))
-		out = append(out, Figure{Key: fmt.Sprintf("%02d", h), Calls: n, Answered: n - 3, Missed: 3, Level: .86, WaitMS: n * 9000, TalkMS: n * 140000, WaitMax: 62000})
+		out = append(out, Figure{Key: fmt.Sprintf("%02d", h), Calls: n, Answered: n - 3, Missed: 3, Offered: n, Level: .86, WaitMS: n * 9000, TalkMS: n * 140000, WaitMax: 62000})
 	}
 	return out, nil
 }

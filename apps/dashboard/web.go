@@ -74,7 +74,8 @@ type Report struct {
 type Figure struct {
 	Key                               string
 	Calls, Answered, Missed, Outbound int64
-	Level                             float64 // share answered in time, 0 to 1
+	Offered                           int64   // incoming ones that were answered or missed
+	Level                             float64 // share of Offered answered in time, 0 to 1
 	WaitMS, TalkMS                    int64   // sums
 	WaitMax                           int64
 }

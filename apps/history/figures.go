@@ -48,8 +48,9 @@ type Figure struct {
 	Key      string `json:"key"`
 	Calls    int64  `json:"calls"`
 	Answered int64  `json:"answered"`
-	Missed   int64  `json:"missed"` // incoming calls that nobody answered and that were not a voice message, blocked or outside the hours
-	InTime   int64  `json:"in_time"`
+	Missed   int64  `json:"missed"`  // incoming calls that nobody answered and that were not a voice message, blocked or outside the hours
+	Offered  int64  `json:"offered"` // incoming ones that were answered or missed
+	InTime   int64  `json:"in_time"` // of Offered: answered in time
 	Outbound int64  `json:"outbound"`
 	WaitMS   int64  `json:"wait_ms"`     // of all
 	WaitMax  int64  `json:"wait_max_ms"` //
@@ -57,21 +58,24 @@ type Figure struct {
 	TalkMax  int64  `json:"talk_max_ms"`
 }
 
-// ServiceLevel is the part of the calls that were answered in time among those
-// that were answered or missed, 0 to 1; it is 1 where there were none.
+// ServiceLevel is the part of the incoming calls that were answered in time
+// among those that were answered or missed, 0 to 1; it is 1 where there were
+// none.
 func (f Figure) ServiceLevel() float64 {
-	n := f.Answered + f.Missed
-	if n == 0 {
+	if f.Offered == 0 {
 		return 1
 	}
-	return float64(f.InTime) / float64(n)
+	return float64(f.InTime) / float64(f.Offered)
 }
 
 func (f *Figure) add(r row, inTime int64) {
 	f.Calls++
 	if r.answered {
 		f.Answered++
-		if r.wait <= inTime {
+	}
+	if r.incoming && (r.answered || r.missed) {
+		f.Offered++
+		if r.answered && r.wait <= inTime {
 			f.InTime++
 		}
 	}
@@ -89,10 +93,10 @@ func (f *Figure) add(r row, inTime int64) {
 
 // row is what one call, stay or leg adds.
 type row struct {
-	key                        string
-	at                         int64
-	answered, missed, outbound bool
-	wait, talk                 int64
+	key                                  string
+	at                                   int64
+	answered, missed, outbound, incoming bool
+	wait, talk                           int64
 }
 
 // figuresMost bounds the lines of a report.
@@ -116,7 +120,7 @@ func (s *Store) Figures(ctx context.Context, q FigureQuery) ([]Figure, error) {
 	sums := map[string]*Figure{}
 	for rows.Next() {
 		var r row
-		if err := rows.Scan(&r.key, &r.at, &r.answered, &r.missed, &r.outbound, &r.wait, &r.talk); err != nil {
+		if err := rows.Scan(&r.key, &r.at, &r.answered, &r.missed, &r.outbound, &r.incoming, &r.wait, &r.talk); err != nil {
 			return nil, fmt.Errorf("count calls: %w", err)
 		}
 		key := q.key(r)
@@ -136,7 +140,7 @@ func (s *Store) Figures(ctx context.Context, q FigureQuery) ([]Figure, error) {
 // unanswered are the results of an incoming call that count as missed.
 const unanswered = `('missed', 'abandoned_ivr', 'abandoned_queue', 'abandoned_ringing', 'busy', 'rejected', 'failed', 'lost', 'callback_scheduled')`
 
-// sql is the question: key, time, answered, missed, outbound, wait, talk.
+// sql is the question: key, time, answered, missed, outbound, incoming, wait, talk.
 func (q FigureQuery) sql() (string, *condition, error) {
 	c, err := Query{From: q.From, To: q.To, Direction: q.Direction, Visible: q.Visible}.condition()
 	if err != nil {
@@ -150,9 +154,9 @@ func (q FigureQuery) sql() (string, *condition, error) {
 	switch q.By {
 	case ByHour, ByDay, ByMonth, ByLine:
 		return `SELECT c.line, c.started, c.answered IS NOT NULL, ` + missed + `, ` + outbound +
-			`, (coalesce(c.answered, c.ended) - c.started) / 1000, c.talk_ms FROM calls c WHERE ` + c.where(), c, nil
+			`, (c.direction = 'inbound'), (coalesce(c.answered, c.ended) - c.started) / 1000, c.talk_ms FROM calls c WHERE ` + c.where(), c, nil
 	case ByQueue:
-		return `SELECT s.queue, s.joined, s.left_by = 'answered', s.left_by IN ('abandoned', 'timeout', 'overflow'), 0,
+		return `SELECT s.queue, s.joined, s.left_by = 'answered', s.left_by IN ('abandoned', 'timeout', 'overflow'), 0, 1,
 			s.wait_ms, CASE s.left_by WHEN 'answered' THEN c.talk_ms ELSE 0 END
 			FROM calls c JOIN stays s ON s.root = c.id WHERE ` + c.where(), c, nil
 	case ByAgent:
@@ -160,7 +164,7 @@ func (q FigureQuery) sql() (string, *condition, error) {
 		return `SELECT CASE p.agent WHEN '' THEN p.address ELSE p.agent END, p.started,
 			p.role = 'agent' AND (p.answered IS NOT NULL OR p.talk_ms > 0),
 			p.role = 'agent' AND p.result IN ('no_answer', 'busy', 'rejected', 'failed'),
-			p.role = 'caller', p.ring_ms, p.talk_ms FROM calls c JOIN parties p ON p.root = c.id WHERE ` + c.where(), c, nil
+			p.role = 'caller', p.role = 'agent', p.ring_ms, p.talk_ms FROM calls c JOIN parties p ON p.root = c.id WHERE ` + c.where(), c, nil
 	}
 	return "", nil, fmt.Errorf("%w, not %.20q", ErrBy, q.By)
 }

@@ -24,8 +24,8 @@ var ErrCursor = errors.New("not a cursor of this list")
 // particular. Texts come from people and may hold anything.
 type Query struct {
 	From, To time.Time // of the start, To not included
-	// Number is a number or its end, in any form; with fewer than seven
-	// digits it may also be a piece of one.
+	// Number is a number or its end, in any form, or a piece of one. With seven
+	// digits and more a piece counts only where no number ends so.
 	Number      string
 	Name        string // a piece of the caller's name, as told or as the CRM knows it
 	Extension   string // of anybody who took part or whose phone rang
@@ -42,6 +42,8 @@ type Query struct {
 
 	Cursor string // Page.Next of the page before
 	Limit  int    // 50 if not said, 500 at most
+
+	piece bool // Number may be a piece of one, however long
 }
 
 // Page is a part of a list, the newest call first.
@@ -52,6 +54,17 @@ type Page struct {
 
 // Calls lists calls. Those merged into another are told by that one alone.
 func (s *Store) Calls(ctx context.Context, q Query) (Page, error) {
+	page, err := s.list(ctx, q)
+	digits := FoldNumber(q.Number)
+	significant := strings.TrimLeft(digits, "0")
+	if err != nil || len(page.Calls) > 0 || significant == "" || len(significant) >= sameTail || len(digits) < wholeNumber && digits == significant {
+		return page, err
+	}
+	q.Number, q.piece = significant, true // somebody has typed the beginning, perhaps in the national form
+	return s.list(ctx, q)
+}
+
+func (s *Store) list(ctx context.Context, q Query) (Page, error) {
 	limit := q.Limit
 	if limit <= 0 {
 		limit = 50
@@ -144,7 +157,7 @@ func (q Query) condition() (*condition, error) {
 	if name := FoldName(q.Name); name != "" {
 		c.and("instr(c.name, ?) > 0", name)
 	}
-	c.number(q.Number)
+	c.number(q.Number, q.piece)
 	c.visible(q.Visible)
 	if q.Cursor != "" {
 		started, id, err := readCursor(q.Cursor)
@@ -176,7 +189,7 @@ const (
 	sameTail    = 10
 )
 
-func (c *condition) number(text string) {
+func (c *condition) number(text string, piece bool) {
 	if strings.TrimSpace(text) == "" {
 		return
 	}
@@ -185,7 +198,7 @@ func (c *condition) number(text string) {
 		c.and("0") // a number without a digit is nobody's
 		return
 	}
-	if len(digits) >= wholeNumber {
+	if len(digits) >= wholeNumber && !piece {
 		significant := strings.TrimLeft(digits, "0")
 		tail := backwards(significant[max(0, len(significant)-sameTail):])
 		c.and("c.id IN (SELECT root FROM numbers WHERE tail >= ? AND tail < ?)", tail, tail+":") // ':' follows '9'

@@ -14,14 +14,14 @@ import (
 
 // hold takes a pending request. The first of a monitor rings; another waits.
 func (a *App) hold(out *call.Out, e call.Event, calls apps.Calls) {
-	m := a.of(e.Call, e.Agent)
+	m := a.of(e)
 	if m != nil {
 		m.later = e
 		m.later.State = ""
 		return
 	}
 	a.request(out, e, calls)
-	if m = a.of(e.Call, e.Agent); m != nil {
+	if m = a.of(e); m != nil {
 		m.pending = true
 	}
 }

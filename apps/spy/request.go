@@ -12,7 +12,7 @@ import (
 // request takes what a supervisor asks for.
 func (a *App) request(out *call.Out, e call.Event, calls apps.Calls) {
 	c := calls.Call(e.Call)
-	m := a.of(e.Call, e.Agent)
+	m := a.of(e)
 	why := a.fault(e, c, m)
 	switch {
 	case why != "":
@@ -38,10 +38,11 @@ func (a *App) request(out *call.Out, e call.Event, calls apps.Calls) {
 	}
 }
 
-// of finds what a supervisor does on a call.
-func (a *App) of(callID, agent string) *monitor {
+// of finds what a supervisor does on a call: at the phone that he names, for a
+// program may ask for many people.
+func (a *App) of(e call.Event) *monitor {
 	for _, m := range a.list {
-		if m.call == callID && m.agent == agent {
+		if m.call == e.Call && m.agent == e.Agent && (e.Address == "" || e.Address == m.address) {
 			return m
 		}
 	}
@@ -108,7 +109,7 @@ func (a *App) startFault(e call.Event, c *call.Call) string {
 	}
 	same := 0
 	for _, m := range a.list {
-		if m.agent == e.Agent || m.address == e.Address {
+		if m.address == e.Address {
 			return "already"
 		}
 		if m.call == e.Call {

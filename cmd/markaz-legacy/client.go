@@ -89,6 +89,9 @@ func (i importCmd) one(ctx context.Context, cfg *config, con console, name strin
 	if err := json.NewDecoder(resp.Body).Decode(&r); err != nil {
 		return fmt.Errorf("read report: %w", err)
 	}
-	fmt.Fprintf(con.out, "%s: %d lines, %d records taken, %d known before, %d calls\n", name, r.Lines, r.Records, r.Known, r.Calls)
+	fmt.Fprintf(con.out, "%s: lines: %d, records taken: %d, known before: %d, calls: %d\n", name, r.Lines, r.Records, r.Known, r.Calls)
+	if r.Lines > 0 && r.Records == 0 && r.Known == 0 {
+		return exit(exitFailure, "%s holds no record of the source %s: is it a log of that device, and are its model and date right?", name, i.Source)
+	}
 	return nil
 }

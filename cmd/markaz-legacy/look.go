@@ -23,7 +23,8 @@ func (r rawCmd) Run(ctx context.Context, c *cli, con console) error {
 	if err != nil {
 		return err
 	}
-	if _, err := cfg.source(r.Source); err != nil {
+	source, err := cfg.source(r.Source)
+	if err != nil {
 		return err
 	}
 	show := func(s legacy.Seen) {
@@ -39,7 +40,13 @@ func (r rawCmd) Run(ctx context.Context, c *cli, con console) error {
 		return err
 	}
 	defer own.giveBack(&err)
-	own.each(ctx, show)
+	said := ""
+	own.each(ctx, show, func(st legacy.Status) {
+		if why := unconnected(source, st).Error(); !st.Connected && (st.Error != "" || source.Link.Type == "listen") && why != said {
+			said = why
+			fmt.Fprintln(con.err, "!", why)
+		}
+	})
 	return nil
 }
 
@@ -85,10 +92,13 @@ func borrow(cfg *config, key string) (*own, error) {
 	return o, nil
 }
 
-// each shows every line until ctx ends, or the sidecar does.
-func (o *own) each(ctx context.Context, show func(legacy.Seen)) {
+// each shows every line until ctx ends, or the sidecar does. Idle is told every
+// second how the source stands.
+func (o *own) each(ctx context.Context, show func(legacy.Seen), idle func(legacy.Status)) {
 	latest, more, done := o.sidecar.engine.Watch(o.key)
 	defer done()
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
 	for _, s := range latest {
 		show(s)
 	}
@@ -96,6 +106,8 @@ func (o *own) each(ctx context.Context, show func(legacy.Seen)) {
 		select {
 		case s := <-more:
 			show(s)
+		case <-tick.C:
+			idle(o.status())
 		case err := <-o.ended:
 			o.ended <- err
 			return

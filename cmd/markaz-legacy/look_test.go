@@ -79,11 +79,11 @@ func TestSourceIsTested(t *testing.T) {
 		pbx.Print(l.Text)
 		other.Print(l.Text)
 	}
-	s.wants(exitOK, []string{"No sidecar is at work", "connected: true", "that 1 lines allow: DD/MM/YY (set), YY/MM/DD", "no ring record"}, "test", "good", "--for", "4s")
+	s.wants(exitOK, []string{"No sidecar is at work", "connected: true", "all dated lines (1): DD/MM/YY (set), YY/MM/DD", "no ring record"}, "test", "good", "--for", "4s")
 	s.wants(exitRefused, []string{"user or password is wrong"}, "test", "wrong", "--for", "20s")
 	s.wants(exitUnreachable, []string{"cannot be reached", "refused"}, "test", "away", "--for", "500ms")
 	s.wants(exitOK, []string{"nothing has come yet"}, "test", "silent", "--for", "500ms")
-	s.wants(exitOK, []string{"that 1 lines allow: DD/MM/YY, YY/MM/DD", "! date: MM/DD/YY is set, and cannot be"}, "test", "turned", "--for", "2s")
+	s.wants(exitOK, []string{"all dated lines (1): DD/MM/YY, YY/MM/DD", "! date: MM/DD/YY is set, and cannot be"}, "test", "turned", "--for", "2s")
 	s.wants(exitUnreachable, []string{"port cannot be opened", "serial ports of this machine"}, "test", "gone", "--for", "500ms")
 	s.wants(exitConfig, []string{"there is no source"}, "test", "nobody")
 

@@ -43,6 +43,10 @@ func TestParse(t *testing.T) {
 	if code != exitOK || strings.Join(got, "|") != want {
 		t.Errorf("exit %d\n%s\nwant %s", code, strings.Join(got, "|"), want)
 	}
+	code, out, errs := command(t, "31/12/26 09:41AM   204 03 0218877 \xd8\xb9\r\n", "parse", "--model", "KX-TDA200", "--date", "MM/DD/YY", "--charset", "utf-8")
+	if code != exitOK || !strings.Contains(out, `"text":"31/12/26 09:41AM   204 03 0218877 ع"`) || !strings.Contains(errs, "impossible as MM/DD/YY") {
+		t.Errorf("exit %d\n%s%s", code, out, errs)
+	}
 	for _, args := range [][]string{
 		{"parse", "--model", "KX-1232", "--date", "DD/MM/YY"},
 		{"parse", "--model", "KX-TDA200", "--date", "DDMM"},

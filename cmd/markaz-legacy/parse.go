@@ -21,7 +21,7 @@ type parseCmd struct {
 	Model    string `help:"Model of a Panasonic exchange." placeholder:"KX-TDA200"`
 	Date     string `help:"Order of its dates." placeholder:"DD/MM/YY"`
 	Jalali   bool   `help:"Its clock was set in Jalali digits."`
-	Charset  string `help:"Its character set." default:"latin1"`
+	Charset  string `help:"Its character set: utf-8, latin1, cp437, cp866, windows-1251, windows-1256, koi8-r." default:"latin1"`
 	Profile  string `help:"Profile of a line monitor: a name that is shipped, or a file."`
 	SevenBit bool   `name:"seven-bits" help:"The eighth bit means nothing."`
 }
@@ -58,11 +58,14 @@ func (p parseCmd) records(con console, enc *json.Encoder) error {
 	if p.Jalali {
 		parser.Calendar = smdr.Jalali
 	}
-	others := map[string]int{}
+	others, badDates := map[string]int{}, 0
 	var failed error
 	var r smdr.Record
 	line := func(f smdr.Frame) {
 		dated := parser.Parse(f.Line, &r)
+		if r.Kind == smdr.KindBadDate {
+			badDates++
+		}
 		if dated || r.Kind == smdr.KindHeader || r.Kind == smdr.KindUnknown || r.Kind == smdr.KindBadDate {
 			failed = errors.Join(failed, enc.Encode(smdr.FormOf(&r, decode)))
 		} else if r.Kind != smdr.KindBlank {
@@ -76,6 +79,9 @@ func (p parseCmd) records(con console, enc *json.Encoder) error {
 	lines.Flush(line)
 	for _, kind := range slices.Sorted(maps.Keys(others)) {
 		fmt.Fprintf(con.err, "no record: %d of %s\n", others[kind], kind)
+	}
+	if badDates > 0 {
+		fmt.Fprintf(con.err, "bad_date: %d lines have a date that is impossible as %s; try another --date\n", badDates, order)
 	}
 	return errors.Join(err, failed)
 }
@@ -100,7 +106,7 @@ func pieces(in io.Reader, take func([]byte)) error {
 type frame struct {
 	smdr.Form
 	Event string `json:"event"`
-	Line  string `json:"line"`
+	Line  string `json:"line,omitempty"` // not of an unknown frame
 	Digit string `json:"digit,omitempty"`
 	Count int    `json:"count,omitempty"`
 	Raw   string `json:"raw,omitempty"` // of an unknown frame
@@ -132,6 +138,7 @@ type former struct {
 
 type lineCall struct {
 	number, name  string
+	dialled       string // what was pressed or told since the handset was lifted
 	hidden, rings bool
 }
 
@@ -153,25 +160,44 @@ func (f *former) form(s monitor.Signal, raw []byte) frame {
 		out.Kind, out.Direction, number, name, out.Hidden = "ring", "in", c.number, c.name, c.hidden
 	case monitor.OffHook, monitor.Answer:
 		out.Direction, number = "out", s.Dialled
-		if c.rings {
+		c.dialled = s.Dialled
+		if c.rings && s.Dialled == "" {
 			out.Kind, out.Direction, number, name, out.Hidden = "answer", "in", c.number, c.name, c.hidden
 		}
+	case monitor.Digit:
+		c.dialled += s.Digit
 	case monitor.OnHook, monitor.Missed:
-		out.Kind, out.Direction, number = "call", "out", s.Dialled
-		if c.rings && s.Dialled == "" || s.Event == monitor.Missed {
-			out.Direction, number, name, out.Hidden = "in", c.number, c.name, c.hidden
-			missed := s.Event == monitor.Missed
-			out.Missed = &missed
+		number = c.end(s, &out)
+		if out.Direction == "in" {
+			name, out.Hidden = c.name, c.hidden
 		}
 		*c = lineCall{}
 	case monitor.Unknown:
-		out.Raw = string(raw)
+		out.Raw, out.Line, out.Trunk = string(raw), "", nil
 	}
 	out.Number, out.Name, out.Duration = text(number), text(name), f.profile.Seconds(s.Printed)
 	if !s.Stamp.IsZero() {
 		out.Start = text(s.Stamp.Format("2006-01-02T15:04:05"))
 	}
 	return out
+}
+
+// end says what ended with a frame, and returns the number of the other party:
+// a call, or nothing where a handset was only lifted and put down.
+func (c *lineCall) end(s monitor.Signal, out *frame) (number string) {
+	dialled := s.Dialled
+	if dialled == "" && !c.rings {
+		dialled = c.dialled
+	}
+	missed := s.Event == monitor.Missed
+	switch {
+	case missed || c.rings && dialled == "":
+		out.Kind, out.Direction, out.Missed = "call", "in", &missed
+		return c.number
+	case dialled != "":
+		out.Kind, out.Direction = "call", "out"
+	}
+	return dialled
 }
 
 func text(s string) *string {

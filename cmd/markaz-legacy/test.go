@@ -98,7 +98,7 @@ func (t testCmd) listen(ctx context.Context, cfg *config) (found seen, err error
 			}
 		}
 	}()
-	o.each(ctx, found.add)
+	o.each(ctx, found.add, func(legacy.Status) {})
 	found.status = o.status()
 	return found, nil
 }
@@ -121,7 +121,7 @@ func tell(out io.Writer, source legacy.Source, found seen) error {
 	if source.Model != "" {
 		dates(out, source, found.lines)
 		if calls := st.Kinds["call"]; st.Kinds["ring"] == 0 && calls > 0 {
-			fmt.Fprintf(out, "! no ring record beside %d of calls: missed calls and pop-ups need the printing of received calls (RC)\n", calls)
+			fmt.Fprintf(out, "! no ring record, but %d of calls: missed calls and pop-ups need the printing of received calls (RC)\n", calls)
 		}
 	}
 	for _, w := range st.Warnings {
@@ -152,7 +152,7 @@ func dates(out io.Writer, source legacy.Source, lines [][]byte) {
 		}
 		words = append(words, word)
 	}
-	fmt.Fprintf(out, "  date orders that %d lines allow: %s\n", dated, strings.Join(words, ", "))
+	fmt.Fprintf(out, "  date orders that fit all dated lines (%d): %s\n", dated, strings.Join(words, ", "))
 	if !set {
 		fmt.Fprintf(out, "! date: %s is set, and cannot be\n", source.Date)
 	}

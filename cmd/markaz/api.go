@@ -81,7 +81,7 @@ func (p past) Figures(ctx context.Context, q api.ReportQuery) ([]api.Figure, err
 	out := make([]api.Figure, len(rows))
 	for i, f := range rows {
 		out[i] = api.Figure{
-			Key: f.Key, Calls: f.Calls, Answered: f.Answered, Missed: f.Missed, InTime: f.InTime, Outbound: f.Outbound,
+			Key: f.Key, Calls: f.Calls, Answered: f.Answered, Missed: f.Missed, Offered: f.Offered, InTime: f.InTime, Outbound: f.Outbound,
 			Level: f.ServiceLevel(), WaitMS: f.WaitMS, WaitMaxMS: f.WaitMax, TalkMS: f.TalkMS, TalkMaxMS: f.TalkMax,
 		}
 	}

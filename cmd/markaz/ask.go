@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -9,7 +10,6 @@ import (
 	"io"
 	"net/http"
 	"os"
-	"strings"
 	"time"
 
 	"markaz/call"
@@ -21,7 +21,7 @@ import (
 // program: through its API, with the token of http.token.
 
 type spyCmd struct {
-	Call   string        `arg:"" help:"Id of the call, as markaz calls --live shows it."`
+	Call   string        `arg:"" help:"Id of the call as markaz calls --live shows it, or its end as markaz events does."`
 	As     string        `required:"" placeholder:"EXT" help:"Extension of the phone that is to listen."`
 	Mode   string        `enum:"spy,whisper,barge,takeover,end" default:"spy" help:"spy, whisper, barge, takeover or end."`
 	Leg    string        `help:"Who is to be heard, if not the agent."`
@@ -30,7 +30,10 @@ type spyCmd struct {
 }
 
 // Run asks for a monitor and says whether it works.
-func (c spyCmd) Run(ctx context.Context, cmd *cli, con console) error {
+func (c spyCmd) Run(ctx context.Context, cmd *cli, con console) (err error) {
+	if c.Call, err = wholeID(ctx, cmd.Config, con, c.Call); err != nil {
+		return err
+	}
 	return ask(ctx, cmd.Config, con, question{
 		path: "/v1/monitors",
 		body: map[string]any{"call": c.Call, "extension": c.As, "mode": c.Mode, "leg": c.Leg, "reason": c.Reason, "limit_seconds": int(c.Limit.Seconds())},
@@ -60,7 +63,8 @@ type dialCmd struct {
 func (c dialCmd) Run(ctx context.Context, cmd *cli, con console) error {
 	words := lang.New()
 	id := ""
-	return ask(ctx, cmd.Config, con, question{
+	failed := ""
+	err := ask(ctx, cmd.Config, con, question{
 		path: "/v1/dials", key: c.Key,
 		body: map[string]any{"to": c.Number, "extension": c.From, "caller_id": c.CallerID},
 		done: func(e call.Event, ref string) (string, bool) {
@@ -78,20 +82,28 @@ func (c dialCmd) Run(ctx context.Context, cmd *cli, con console) error {
 				if own := "clicktocall.ended." + e.Reason; e.Reason != "" && words.Has(own) {
 					key = own
 				}
-				return words.T(os.Getenv("LANG"), key), true
+				failed = words.T(os.Getenv("LANG"), key)
+				return "", true
 			}
 			return "", false
 		},
 	})
+	if err == nil && failed != "" {
+		return exit(exitFailure, "%s", failed)
+	}
+	return err
 }
 
 type hangupCmd struct {
-	Call string `arg:"" help:"Id of the call, as markaz calls --live shows it."`
+	Call string `arg:"" help:"Id of the call as markaz calls --live shows it, or its end as markaz events does."`
 	Leg  string `help:"Only this party."`
 }
 
 // Run has a call ended.
-func (c hangupCmd) Run(ctx context.Context, cmd *cli, con console) error {
+func (c hangupCmd) Run(ctx context.Context, cmd *cli, con console) (err error) {
+	if c.Call, err = wholeID(ctx, cmd.Config, con, c.Call); err != nil {
+		return err
+	}
 	return ask(ctx, cmd.Config, con, question{
 		path: "/v1/calls/" + c.Call + "/actions",
 		body: map[string]any{"action": "hangup", "leg": c.Leg},
@@ -201,6 +213,8 @@ func send(ctx context.Context, cfg *config, q question) (ref string, err error) 
 		return answer.Request, nil
 	case res.StatusCode == http.StatusUnauthorized || res.StatusCode == http.StatusForbidden:
 		return "", exit(exitRefused, "%s", answer.Detail)
+	case res.StatusCode == http.StatusUnprocessableEntity && answer.Detail != "":
+		return "", exit(exitConfig, "%s", answer.Detail)
 	}
-	return "", exit(exitFailure, "%s", strings.TrimSpace(res.Status+" "+answer.Detail))
+	return "", exit(exitFailure, "%s", cmp.Or(answer.Detail, res.Status))
 }

@@ -45,6 +45,12 @@ func TestFaultsAreToldWithTheirLines(t *testing.T) {
 			`:3: asterisk.ari.url: want http://`, `:5: asterisk.lease: want whole seconds`, `:10: queues[0].agents[0]: no agent has the id or extension "b"`,
 		}},
 		"a missing value has the line of what is above it": {"asterisk:\n  ari: {username: x}\n", []string{`:2: asterisk.ari.password: is empty`}},
+		"values of another kind": {"asterisk: {agi: {max_sessions: many}, lease: 5}\nagents: 5\nqueues: [{record: maybe, wrapup: soon}]\n", []string{
+			`:1: asterisk.agi.max_sessions: want a whole number, have "many"`, `:1: asterisk.lease: want a length of time such as 20s or 10m, have "5"`,
+			`:2: agents: want a list, have "5"`, `:3: queues[0].record: want true or false, have "maybe"`, `:3: queues[0].wrapup: want a length of time`,
+		}},
+		"remarks alone":        {"# nothing yet\n", []string{`markaz.yaml: asterisk.ari.password: is empty`}},
+		"a tab":                {"http:\n\tlisten: x\n", []string{`:2: a tab stands where blanks must`}},
 		"not YAML":             {"asterisk: [\n", []string{"markaz.yaml"}},
 		"menus":                {"asterisk:\n  ari: {password: x}\nivr:\n  routes: [{to: \"menu:nowhere\"}]\n", []string{":4: ivr.routes[0].to: "}},
 		"a secret that is not": {"asterisk:\n  ari: {password: \"env:NOT_THERE\"}\n", []string{":2: asterisk.ari.password: environment variable NOT_THERE is not set"}},

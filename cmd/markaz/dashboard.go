@@ -173,7 +173,7 @@ func (p shelf) Figures(ctx context.Context, q dashboard.Report) ([]dashboard.Fig
 	out := make([]dashboard.Figure, 0, len(list))
 	for _, f := range list {
 		out = append(out, dashboard.Figure{
-			Key: f.Key, Calls: f.Calls, Answered: f.Answered, Missed: f.Missed, Outbound: f.Outbound,
+			Key: f.Key, Calls: f.Calls, Answered: f.Answered, Missed: f.Missed, Offered: f.Offered, Outbound: f.Outbound,
 			Level: f.ServiceLevel(), WaitMS: f.WaitMS, TalkMS: f.TalkMS, WaitMax: f.WaitMax,
 		})
 	}

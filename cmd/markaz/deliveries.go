@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -54,7 +55,7 @@ func (c deliveriesListCmd) Run(ctx context.Context, cmd *cli, con console) error
 		if err != nil {
 			return unreachable(err)
 		}
-		fmt.Fprintf(con.out, "\n%s: %d dead letters (markaz deliveries replay %s)\n", g.Name, g.Dead, g.Name)
+		fmt.Fprintf(con.out, "\n%s: dead letters: %d (markaz deliveries replay %s)\n", g.Name, g.Dead, g.Name)
 		for _, l := range letters {
 			fmt.Fprintf(con.out, "  %s  %s  %s  call %s  after %d tries: %s\n", l.ID, l.At.Local().Format(time.DateTime),
 				l.Event.Kind, l.Event.Call, l.Attempts, strings.ReplaceAll(l.Reason, "\n", " "))
@@ -65,19 +66,31 @@ func (c deliveriesListCmd) Run(ctx context.Context, cmd *cli, con console) error
 
 type letters struct {
 	Reader string   `arg:"" help:"Name of the reader, as the list shows it."`
-	IDs    []string `arg:"" optional:"" help:"Ids of dead letters; none: all."`
+	IDs    []string `arg:"" optional:"" name:"id" help:"Ids of dead letters; none: all."`
 }
 
 // each gives fn the named dead letters, or all there are, page by page.
 func (l letters) each(ctx context.Context, client *stream.Client, fn func(context.Context, string, ...string) (int, error)) (int, error) {
+	groups, err := client.Groups(ctx)
+	if err != nil {
+		return 0, unreachable(err)
+	}
+	names := make([]string, len(groups))
+	for i := range groups {
+		names[i] = groups[i].Name
+	}
+	if !slices.Contains(names, l.Reader) {
+		return 0, exit(exitConfig, "there is no reader %q; there are: %s", l.Reader, strings.Join(names, ", "))
+	}
 	if len(l.IDs) > 0 {
-		return fn(ctx, l.Reader, l.IDs...)
+		n, err := fn(ctx, l.Reader, l.IDs...)
+		return n, unreachable(err)
 	}
 	total := 0
 	for after := ""; ; {
 		page, err := client.DeadLetters(ctx, l.Reader, after, 200)
 		if err != nil || len(page) == 0 {
-			return total, err
+			return total, unreachable(err)
 		}
 		ids := make([]string, len(page))
 		for i := range page {
@@ -86,7 +99,7 @@ func (l letters) each(ctx context.Context, client *stream.Client, fn func(contex
 		n, err := fn(ctx, l.Reader, ids...)
 		total += n
 		if err != nil {
-			return total, err
+			return total, unreachable(err)
 		}
 		after = ids[len(ids)-1]
 	}
@@ -103,9 +116,9 @@ func (c deliveriesReplayCmd) Run(ctx context.Context, cmd *cli, con console) err
 	defer client.Close()
 	n, err := c.each(ctx, client, client.Replay)
 	if err != nil {
-		return unreachable(err)
+		return err
 	}
-	_, err = fmt.Fprintf(con.out, "%d dead letters of %s are delivered again\n", n, c.Reader)
+	_, err = fmt.Fprintf(con.out, "dead letters of %s that are delivered again: %d\n", c.Reader, n)
 	return err
 }
 
@@ -120,8 +133,8 @@ func (c deliveriesDropCmd) Run(ctx context.Context, cmd *cli, con console) error
 	defer client.Close()
 	n, err := c.each(ctx, client, client.Drop)
 	if err != nil {
-		return unreachable(err)
+		return err
 	}
-	_, err = fmt.Fprintf(con.out, "%d dead letters of %s are forgotten\n", n, c.Reader)
+	_, err = fmt.Fprintf(con.out, "dead letters of %s that are forgotten: %d\n", c.Reader, n)
 	return err
 }

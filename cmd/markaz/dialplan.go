@@ -2,7 +2,9 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -74,6 +76,9 @@ func (d dialplanInstallCmd) tellTheRest(con console) {
 // writeFile replaces a file at one stroke, so that a reload never reads half.
 func writeFile(path string, data []byte) error {
 	tmp, err := os.CreateTemp(filepath.Dir(path), ".markaz-*")
+	if errors.Is(err, fs.ErrNotExist) {
+		return exit(exitConfig, "there is no folder %s: name Asterisk's with --dir", filepath.Dir(path))
+	}
 	if err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/url"
 	"os"
+	"slices"
 	"syscall"
 	"time"
 
@@ -188,7 +189,11 @@ func (d *doctor) sounds(ctx context.Context, client *ari.Client) {
 		case err != nil:
 			d.doubtful("sounds "+l, err.Error(), "see whether the PBX is overloaded")
 		case n == 0:
-			d.doubtful("sounds "+l, "Asterisk has none in this language; texts are spoken by the speech program, bare numbers are not", "install asterisk-core-sounds-"+l+"-wav, or use texts only")
+			cure := "use texts only, or put recordings into the folder " + l + " of Asterisk's sounds"
+			if slices.Contains([]string{"en", "es", "fr", "it", "ru"}, l) { // Debian has these
+				cure = "install asterisk-core-sounds-" + l + "-wav, or use texts only"
+			}
+			d.doubtful("sounds "+l, "Asterisk has none in this language; texts are spoken by the speech program, bare numbers are not", cure)
 		default:
 			d.good("sounds "+l, "%d sounds", n)
 		}

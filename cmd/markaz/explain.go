@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -17,7 +19,7 @@ import (
 )
 
 type explainCmd struct {
-	Call string `arg:"" help:"Id of the call, as 'markaz calls' shows it."`
+	Call string `arg:"" help:"Id of the call as markaz calls shows it, or its end as markaz events does."`
 	JSON bool   `name:"json" help:"One JSON object."`
 	Lang string `help:"Language: en, fa, ru, zh; that of the terminal if not said."`
 }
@@ -87,7 +89,9 @@ func eventsOf(ctx context.Context, path string, con console, id string) (string,
 	if err != nil {
 		return "", nil, err
 	}
-	id = strings.TrimSpace(id)
+	if id, err = wholeID(ctx, path, con, strings.TrimSpace(id)); err != nil {
+		return "", nil, err
+	}
 	store, err := readHistory(ctx, cfg)
 	if err != nil {
 		return "", nil, err
@@ -116,6 +120,38 @@ func eventsOf(ctx context.Context, path string, con console, id string) (string,
 		return nil
 	})
 	return id, events, unreachable(err)
+}
+
+// wholeID finds the id that ends with what was given: events are shown with the
+// ends of their calls' ids. What is as long as an id, or the end of none of the
+// last day, is taken as it is.
+func wholeID(ctx context.Context, path string, con console, end string) (string, error) {
+	if _, whole := call.TimeOf(end); whole {
+		return end, nil
+	}
+	_, client, err := reading(path, con)
+	if err != nil {
+		return "", err
+	}
+	defer client.Close()
+	found := map[string]bool{}
+	_, err = stream.NewReader(client).Snapshot(ctx, time.Now().Add(-24*time.Hour), func(e stream.Entry) error {
+		if e.Event.Call != "" && strings.HasSuffix(e.Event.Call, strings.ToUpper(end)) {
+			found[e.Event.Call] = true
+		}
+		return nil
+	})
+	if err != nil {
+		return "", unreachable(err)
+	}
+	switch ids := slices.Sorted(maps.Keys(found)); len(ids) {
+	case 0:
+		return end, nil
+	case 1:
+		return ids[0], nil
+	default:
+		return "", exit(exitConfig, "the ids of %d calls end with %s: %s", len(ids), end, strings.Join(ids[:min(len(ids), 5)], ", "))
+	}
 }
 
 // since is where the events of a call can begin: our ids tell when they were

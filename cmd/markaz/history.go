@@ -41,7 +41,7 @@ func unreachable(err error) error {
 }
 
 type callsCmd struct {
-	ID    string        `arg:"" optional:"" help:"Show this call alone."`
+	ID    string        `arg:"" optional:"" help:"Show this call alone; the end of its id will do."`
 	JSON  bool          `name:"json" help:"One JSON object per line."`
 	Live  bool          `help:"Only calls that are going on."`
 	Since time.Duration `help:"How far back to look." default:"24h"`
@@ -78,7 +78,7 @@ func (c callsCmd) Run(ctx context.Context, cmd *cli, con console) error {
 	if c.JSON {
 		return writeJSON(con.out, list)
 	}
-	if err := tabulate(con.out, list); err != nil || c.ID == "" {
+	if err := tabulate(con.out, list); err != nil || c.ID == "" || len(list) > 1 {
 		return err
 	}
 	return parties(con.out, list[0])
@@ -109,7 +109,7 @@ func parties(w io.Writer, c *call.Call) error {
 
 func (c callsCmd) wants(x *call.Call) bool {
 	return x.Direction != "" && // seen from its start
-		(c.ID == "" || x.ID == c.ID) && (!c.Live || !x.Over()) &&
+		(c.ID == "" || strings.HasSuffix(x.ID, strings.ToUpper(c.ID))) && (!c.Live || !x.Over()) &&
 		(c.From == "" || strings.Contains(x.From, c.From))
 }
 

@@ -119,8 +119,12 @@ func columns() []string {
 func cells(f history.Figure, duration func(ms int64) string) []string {
 	mean := func(sum, n int64) string { return duration(sum / max(1, n)) }
 	n := func(v int64) string { return strconv.FormatInt(v, 10) }
+	level := "-"
+	if f.Offered > 0 {
+		level = fmt.Sprintf("%.1f%%", 100*f.ServiceLevel())
+	}
 	return []string{
-		f.Key, n(f.Calls), n(f.Answered), n(f.Missed), n(f.Outbound), n(f.InTime), fmt.Sprintf("%.1f%%", 100*f.ServiceLevel()),
+		f.Key, n(f.Calls), n(f.Answered), n(f.Missed), n(f.Outbound), n(f.InTime), level,
 		mean(f.WaitMS, f.Calls), duration(f.WaitMax), mean(f.TalkMS, f.Answered), duration(f.TalkMax),
 	}
 }

@@ -60,7 +60,11 @@ func (c tokenAddCmd) Run(ctx context.Context, cmd *cli, con console) error {
 			return exit(exitConfig, "%w", err)
 		}
 	}
-	if err := g.Audit().Record(ctx, byHand("token-add", c.Name, "user "+c.User+" role "+c.Role)); err != nil {
+	whose := "role " + c.Role
+	if c.User != "" {
+		whose = "user " + c.User
+	}
+	if err := g.Audit().Record(ctx, byHand("token-add", c.Name, whose)); err != nil {
 		return err
 	}
 	t, secret, err := g.Store().AddToken(ctx, t)

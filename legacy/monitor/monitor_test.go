@@ -218,6 +218,8 @@ func TestMatch(t *testing.T) {
 		{"ncid", "CIDINFO: *LINE*VOIP*RING*-1*TIME*16:20:05*", `VOIP missed`},
 		{"ncid", "CID: *DATE*01152027*TIME*0010*LINE*4901*NMBR*0123456*MESG*NONE*NAME*SHOP*", `4901 cid number="0123456" name="SHOP" printed=2027-01-15T00:10:00`},
 		{"ncid", "OUT: *DATE*12152026*TIME*0010*LINE*4901*NMBR*012345611*MESG*NONE*NAME*NO NAME*", `4901 off_hook dialled="012345611" printed=2026-12-15T00:10:00`},
+		{"ncid", "OUT: *DATE*01152017*TIME*0010*LINE*4901*NMBR*012345611*MESG*NONE*NAME*NO NAME*", `4901 off_hook dialled="012345611" printed=2017-01-15T00:10:00`},
+		{"ncid", "OUT: *DATE*1215*TIME*0010*LINE*4901*NMBR*012345611*MESG*NONE*NAME*NO NAME*", `4901 off_hook dialled="012345611" printed=2026-12-15T00:10:00`},
 		{"ncid", "200 Server: NCID", `1 ignore`},
 		{"voice-modem", "NMBR = 02166590000", `1 cid number="02166590000"`},
 		{"voice-modem", "NMBR=P", `1 cid restricted`},

@@ -110,7 +110,7 @@ func events() []Event {
 func groups() []string {
 	return []string{
 		"line", "number", "name", "count", "digit", "state", "dialled", "seconds", "duration", "code",
-		"month", "day", "hour", "minute", "second", "ampm",
+		"year", "month", "day", "hour", "minute", "second", "ampm",
 	}
 }
 

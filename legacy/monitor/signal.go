@@ -19,12 +19,12 @@ type Signal struct {
 	Dialled    string
 	Printed    string // the duration as printed
 	Code       string
-	Stamp      time.Time // printed time, the year supplied; zero if there is none
+	Stamp      time.Time // printed time, with the nearest year if none is printed; zero if there is none
 	Rule       int       // index of the rule, -1 if none matched
 }
 
 // Match finds the first rule that a frame matches. At is when it came: it
-// supplies the year, which no device prints.
+// supplies the year, which hardly any device prints.
 func (p *Profile) Match(at time.Time, frame []byte) Signal {
 	for i := range p.Rules {
 		r := &p.Rules[i]
@@ -76,8 +76,8 @@ func (s *Signal) set(p *Profile, group, text string) {
 	}
 }
 
-// stamp reads a printed time without year: it takes the year that brings it
-// nearest to the time of arrival.
+// stamp reads a printed time; where the year is missing it takes the one that
+// brings it nearest to the time of arrival.
 func stamp(at time.Time, names []string, m [][]byte) time.Time {
 	n := map[string]int{}
 	pm, am := false, false
@@ -104,7 +104,14 @@ func stamp(at time.Time, names []string, m [][]byte) time.Time {
 		}
 	}
 	var best time.Time
-	for year := at.Year() - 1; year <= at.Year()+1; year++ {
+	first, last := at.Year()-1, at.Year()+1
+	if y := n["year"]; y > 0 {
+		if y < 100 {
+			y += 2000
+		}
+		first, last = y, y
+	}
+	for year := first; year <= last; year++ {
 		t := time.Date(year, time.Month(n["month"]), n["day"], hour, n["minute"], n["second"], 0, at.Location())
 		if t.Day() == n["day"] && (best.IsZero() || t.Sub(at).Abs() < best.Sub(at).Abs()) {
 			best = t

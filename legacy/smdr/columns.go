@@ -20,7 +20,7 @@ func (p *Parser) columns(line []byte, at date, r *Record) bool {
 	}
 	sec, ok := clockCell(l[9:17])
 	ext := narrow(l, 16, 0x0000_ffffffffff_00)
-	if !ok || len(ext) > 0 && ext[0] == 'M' && alarm(trim(l[16:])) {
+	if !ok || (len(ext) == 0 || ext[0] == 'M') && alarm(trim(l[16:])) {
 		return false
 	}
 	r.stamp(at, sec, l[9] == '*')

@@ -176,6 +176,9 @@ func (r *Record) caller(b []byte, f Family) {
 	}
 	if head == len(b) {
 		r.Number = b
+		if i := bytes.Index(b, []byte("**")); i > 0 { // nobody's number: 0912***0039 is a mask
+			r.Number, r.Hidden = b[:i], true
+		}
 		return
 	}
 	if onlyNumber(b) {

@@ -30,8 +30,13 @@ func (p *Parser) loose(line []byte, at date, r *Record) {
 	r.Ext, rest = token(rest)
 	trunk, after := token(rest)
 	outside := isTrunk(trunk) && (len(after) > 0 || p.Family == TA)
-	if outside {
+	switch {
+	case outside:
 		r.Trunk, rest = known(trunk), after
+	case p.Family == TA && isTrunk(r.Ext) && len(trunk) > 0 && trunk[0] == '<':
+		r.Trunk, r.Ext, outside = known(r.Ext), nil, true // nobody has the call yet
+		p.dial(p.looseTail(rest, r), outside, r)
+		return
 	}
 	if len(r.Ext) == 0 {
 		r.Kind, r.Ext = KindUnknown, nil

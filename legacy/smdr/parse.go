@@ -28,7 +28,7 @@ func (p *Parser) Parse(line []byte, r *Record) bool {
 		r.Kind = noise(line)
 		return false
 	case impossible:
-		r.Kind = KindBadDate
+		r.Kind, r.Text = KindBadDate, line
 		return false
 	}
 	if p.Family == TA || !p.columns(line, at, r) {

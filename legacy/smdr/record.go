@@ -92,7 +92,7 @@ type Record struct {
 	Account   []byte
 	Charge    []byte
 	Condition []byte // as printed; an unknown code is data
-	Text      []byte // what an agent, room, alarm or unknown line says
+	Text      []byte // what an agent, room, alarm or unknown line says; all of a line with a bad date
 
 	scratch []byte // for a number that had to lose pauses or blanks
 }

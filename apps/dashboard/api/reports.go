@@ -27,9 +27,10 @@ type Figure struct {
 	Calls     int64   `json:"calls"`
 	Answered  int64   `json:"answered"`
 	Missed    int64   `json:"missed"`
-	InTime    int64   `json:"in_time"`
+	Offered   int64   `json:"offered" doc:"Incoming ones that were answered or missed"`
+	InTime    int64   `json:"in_time" doc:"Of these: answered in time"`
 	Outbound  int64   `json:"outbound"`
-	Level     float64 `json:"service_level" doc:"Share answered in time, 0 to 1"`
+	Level     float64 `json:"service_level" doc:"Share of offered answered in time, 0 to 1; 1 if none was offered"`
 	WaitMS    int64   `json:"wait_ms" doc:"Of all together"`
 	WaitMaxMS int64   `json:"wait_max_ms"`
 	TalkMS    int64   `json:"talk_ms" doc:"Of all together"`

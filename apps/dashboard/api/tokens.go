@@ -119,7 +119,11 @@ func (a *API) addToken(ctx context.Context, v *visit, in *tokenIn) (*tokenOut, e
 	if err := a.checkToken(ctx, v, t); err != nil {
 		return nil, err
 	}
-	if err := v.record(ctx, t.Name, "", "user "+t.User+" role "+ask.Role); err != nil {
+	whose := "role " + ask.Role
+	if t.User != "" {
+		whose = "user " + t.User
+	}
+	if err := v.record(ctx, t.Name, "", whose); err != nil {
 		return nil, err
 	}
 	t, secret, err := a.dep.Gate.Store().AddToken(ctx, t)

@@ -1,5 +1,5 @@
 // Draws the rows on whatever screen is there: supervisor, phone panel, wallboard.
-import { ctx, t, digits, length, clock, now, rows, listen, ofKind, count, List, put, setState, may, touches } from './live.js';
+import { ctx, t, digits, share, length, clock, now, rows, listen, ofKind, count, List, put, setState, may, touches } from './live.js';
 import { open, wire } from './act.js';
 
 const $ = (id) => document.getElementById(id);
@@ -108,7 +108,7 @@ list('history', 't-ended', { want: (r) => r.k === 'e' && [r.ext, r.from, r.to].s
 
 // ---- queues
 const level = (q) => { const n = q.answered + q.abandoned - q.short; return n > 0 ? Math.round((100 * q.in_time) / n) : null; };
-const percent = (n) => (n === null ? '–' : digits(n) + '%');
+const percent = (n) => (n === null ? '–' : share(n));
 const fillQueue = (node, r) => {
   const f = node.f, sl = level(r);
   put(f.name, r.name);
@@ -145,7 +145,7 @@ list('lines', 't-line', {
   fill: (node, r) => {
     const f = node.f, bad = r.k === 's' ? r.state === 'lost' : !!r.alarm;
     put(f.name, r.name);
-    put(f.kind, t(r.k === 's' ? 'web.line.source' : 'web.line.line'));
+    put(f.kind, r.k === 's' ? t('web.line.source') : [t('web.line.line'), r.source].filter(Boolean).join(' · '));
     setState(f.state, bad ? 'alarm' : 'up', r.alarm || t(bad ? 'web.line.lost' : 'web.line.up'));
     put(f.in, r.k === 's' ? '' : `${digits(r.in)} / ${digits(r.in_day)}`);
     put(f.out, r.k === 's' ? '' : `${digits(r.out)} / ${digits(r.out_day)}`);

@@ -13,6 +13,9 @@ export const digits = (v) => {
   const s = String(v ?? '');
   return persian ? s.replace(/[0-9]/g, (d) => String.fromCharCode(0x6f0 + +d)) : s;
 };
+// share writes a percentage. The Persian sign stands left of its digits: a mark
+// keeps it from being taken for a part of the number.
+export const share = (n) => digits(n) + (persian && page.dir === 'rtl' ? '\u200f٪' : '%');
 // latin turns what people type into what exchanges dial.
 export const latin = (s) => s.replace(/[۰-۹]/g, (d) => d.charCodeAt(0) - 0x6f0).replace(/[٠-٩]/g, (d) => d.charCodeAt(0) - 0x660);
 const two = (n) => String(n).padStart(2, '0');
