@@ -25,8 +25,7 @@ func (a *App) left(out *call.Out, m *monitor, calls apps.Calls) {
 	}
 }
 
-// follow listens to whoever talks with the outside party now. To somebody who
-// is not of the office it only listens, whatever the mode was.
+// follow listens to whoever talks with the outside party now.
 func (a *App) follow(out *call.Out, m *monitor, calls apps.Calls) {
 	c := calls.Call(m.call)
 	if c == nil {
@@ -46,14 +45,10 @@ func (a *App) follow(out *call.Out, m *monitor, calls apps.Calls) {
 		return
 	}
 	out.Do(call.CancelTimer{Call: m.call, ID: waitTimer + m.id})
-	mode := m.mode
-	if !a.office(c, next) {
-		mode = call.Spy
-	}
 	if m.up {
-		a.listen(out, m, next.ID, mode)
+		a.listen(out, m, next.ID, m.mode, calls)
 	} else {
-		m.target, m.waits, m.mode, m.want = next.ID, false, mode, mode
+		m.target, m.waits = next.ID, false
 	}
 }
 

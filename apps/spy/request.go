@@ -208,18 +208,24 @@ func (a *App) change(out *call.Out, m *monitor, ref, target, mode string, calls 
 	}
 	c := calls.Call(m.call)
 	switch {
-	case !m.up || m.waits: // it will hold when there is something to hear
+	case m.waits: // it will hold when there is something to hear
 		m.mode, m.want = mode, mode
-		return
-	case c == nil || mode == m.want && target == m.target:
-		return
-	}
-	if l := c.Leg(target); l == nil || mode != call.Spy && !a.office(c, l) {
+	case c == nil || m.up && mode == m.want && target == m.target:
+	case !a.audible(c, target, mode):
 		if ref != "" {
 			a.refuse(out, call.Event{Ref: ref, Agent: m.agent, Call: m.call}, "not_agent")
 		}
-		return
+	case !m.up:
+		m.mode, m.want, m.target = mode, mode, target
+	default:
+		m.asked = ref
+		a.listen(out, m, target, mode, calls)
 	}
-	m.asked = ref
-	a.listen(out, m, target, mode)
+}
+
+// audible reports whether a leg may be listened to in a mode: only people of
+// the office are ever spoken to.
+func (a *App) audible(c *call.Call, leg, mode string) bool {
+	l := c.Leg(leg)
+	return l != nil && (mode == call.Spy || a.office(c, l))
 }

@@ -129,7 +129,7 @@ func (a *App) ofSupervisor(out *call.Out, m *monitor, e call.Event, calls apps.C
 		}
 	case call.LegEnded:
 		if m.started {
-			a.end(out, m, "hangup", calls)
+			a.end(out, m, whyEnded(e), calls)
 			return
 		}
 		if m.lifted {
@@ -139,6 +139,15 @@ func (a *App) ofSupervisor(out *call.Out, m *monitor, e call.Event, calls apps.C
 		a.refuse(out, m.request(), unanswered(e.Result))
 		a.drop(out, m)
 	}
+}
+
+// whyEnded tells a supervisor who hangs up from one whom the PBX lets go with
+// the caller, which it may do ahead of the caller's own end.
+func whyEnded(e call.Event) string {
+	if e.By == call.ByPBX || e.By == call.BySystem {
+		return "call_ended"
+	}
+	return "hangup"
 }
 
 // unanswered says why a supervisor could not be reached.
@@ -238,11 +247,15 @@ func (a *App) begin(out *call.Out, m *monitor, calls apps.Calls) {
 		a.left(out, m, calls)
 		return
 	}
-	a.listen(out, m, m.target, m.mode)
+	a.listen(out, m, m.target, m.mode, calls)
 }
 
-// listen asks for what is to be heard and how.
-func (a *App) listen(out *call.Out, m *monitor, target, mode string) {
+// listen asks for what is to be heard and how. Somebody who is not of the office
+// is only listened to, whatever was asked for while the phone rang.
+func (a *App) listen(out *call.Out, m *monitor, target, mode string, calls apps.Calls) {
+	if !a.audible(calls.Call(m.call), target, mode) {
+		mode = call.Spy
+	}
 	m.snoops++
 	m.snoop = m.id + "-" + strconv.Itoa(m.snoops)
 	m.target, m.want, m.waits = target, mode, false

@@ -19,11 +19,11 @@ import (
 	"markaz/call"
 )
 
-// redisAway is how long Redis is away under calls: 8 s, or what the environment
+// redisAway is how long Redis is away under calls: 30 s, or what the environment
 // variable REDIS_AWAY says.
 func redisAway(t *testing.T) time.Duration {
 	t.Helper()
-	text := cmp.Or(os.Getenv("REDIS_AWAY"), "8s")
+	text := cmp.Or(os.Getenv("REDIS_AWAY"), "30s")
 	d, err := time.ParseDuration(text)
 	if err != nil {
 		t.Fatal(err)

@@ -327,14 +327,8 @@ func clickResults(ctx context.Context, h *house, sara, provider *testbed.Phone) 
 		provider.OnCall(way.provider)
 		sara.OnCall(way.agent)
 		out, err := h.Command(ctx, "dial", way.to, "--from", "101")
-		if (err != nil) != (way.want == "") {
-			t.Errorf("%s: %v", name, err)
-		}
-		if err != nil {
-			out = err.Error()
-		}
-		if !strings.Contains(out, way.says) {
-			t.Errorf("%s: the command says %q", name, out)
+		if err == nil || !strings.Contains(err.Error(), way.says) {
+			t.Errorf("%s: the command says %q, %v", name, out, err)
 		}
 		if way.want == "" {
 			continue
