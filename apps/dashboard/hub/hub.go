@@ -55,10 +55,11 @@ func (c *Config) complete() {
 }
 
 // kept is how many messages a page may have missed and still get them one by
-// one; backlog is how many a slow page may be behind before it gets a snapshot.
+// one; backlog is how many bytes a slow page may be behind before it gets a
+// snapshot: each page has them for itself, and there may be thousands.
 const (
 	kept    = 512
-	backlog = 64
+	backlog = 32 << 10
 )
 
 // inbox is how many events of this process may wait to be shown.

@@ -125,13 +125,13 @@ func (p *page) run(ctx context.Context, id string) {
 
 // collect takes whatever has come since; a long backlog becomes a snapshot.
 func (p *page) collect() {
-	for n := 0; ; n++ {
+	for {
 		select {
 		case <-p.at.ready:
 		default:
 			return
 		}
-		if n == backlog {
+		if p.buf.Len() > backlog {
 			p.buf.Reset()
 			p.snapshot()
 			return
