@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -104,4 +105,46 @@ func TestNobodyIsLeftInSilence(t *testing.T) {
 	if slices.ContainsFunc(h.Bed.Complaints(), func(line string) bool { return strings.Contains(line, "markaz-left") }) {
 		t.Error(h.Bed.Complaints())
 	}
+}
+
+// A phone begins to ring while its caller hears where he stands, when nothing
+// can be noted on his channel, and Markaz freezes: who picks it up is let go
+// after the time it may ring and a lease.
+func TestAPhoneThatRingsDuringAnAnnouncement(t *testing.T) {
+	t.Parallel()
+	const ring = 5 * time.Second
+	opt := byStasis(shortLease)
+	opt.Sections = map[string]string{
+		"agents":  "\n  - {id: sara, extension: \"101\"}",
+		"queues":  "\n  - {name: sales, agents: [sara], ring_timeout: 5s, announce: {at_join: true, position: true}}",
+		"prompts": "\n  announce: {position_sound: \"tones/long-{n}\", wait_sound: \"tones/wait-{n}\"}",
+	}
+	h := newHouse(t, opt)
+	ctx := h.within(60 * time.Second)
+	sara, fallback := h.agent(ctx, "101"), h.agent(ctx, "109")
+	fallback.OnCall(answerAndSpeak)
+	caller := h.dial(ctx, "0218", "09121111111")
+	h.hears(ctx, caller, "long-1")
+	if status := h.ask(ctx, bearer{office.Token}, "sara", `{"state": "available"}`); status != http.StatusAccepted {
+		t.Fatal(status)
+	}
+	agent, err := sara.NextCall(ctx)
+	h.must(err)
+	h.must(h.Markaz().Freeze())
+	h.must(agent.Answer())
+	agent.Speak()
+	end, err := agent.WaitEnd(ctx)
+	h.must(err)
+	if late := end.At.Sub(agent.Began.Add(ring + shortLease + leaseGrace)); late > 0 {
+		t.Errorf("the agent was let go %v too late", late)
+	}
+	h.must(caller.WaitHears(ctx, fallback.Voice))
+	h.must(h.Markaz().Continue())
+	h.must(h.WaitReady(ctx))
+	h.must(caller.Hangup(ctx))
+	if c := h.record(ctx, "09121111111", ended); c.Disposition == call.CallAnsweredD {
+		t.Errorf("%s, though nobody talked", c.Disposition)
+	}
+	fallback.Close()
+	h.Bed.NothingLeft(t)
 }

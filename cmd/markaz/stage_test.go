@@ -118,10 +118,13 @@ func newHouse(t *testing.T, opt office.Options) *house {
 
 // prompts makes the sounds of the usual menus.
 func (h *house) prompts(bed *testbed.Asterisk) (err error) {
-	for _, name := range []string{"welcome", "second", "wrong", "silence", "closed", "position-1", "position-2", "position-3"} {
+	for _, name := range []string{"welcome", "second", "wrong", "silence", "closed", "position-1", "position-2", "position-3", "long-1"} {
 		seconds := 1.0
-		if name == "welcome" {
+		switch name {
+		case "welcome":
 			seconds = welcomeLength.Seconds() // long enough to be interrupted
+		case "long-1":
+			seconds = 6
 		}
 		if h.tones[name], err = bed.Prompt(soundFolder+name, seconds); err != nil {
 			return err
