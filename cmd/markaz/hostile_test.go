@@ -30,7 +30,11 @@ func TestHostileInput(t *testing.T) {
 				t.Run(name, func(t *testing.T) { h.t = t; test(ctx, h) })
 				h.t = t
 			}
-			run("names and numbers", func(ctx context.Context, h *house) { hostileCallers(ctx, h, boss) })
+			binary := "Ali"
+			if name == "Stasis" && h.Bed.Version() == "16" { // whose JSON leaves out a text that is not UTF-8
+				binary = ""
+			}
+			run("names and numbers", func(ctx context.Context, h *house) { hostileCallers(ctx, h, boss, binary) })
 			run("dialled numbers", hostileNumbers)
 			run("keys", func(ctx context.Context, h *house) { floodedKeys(ctx, h, sara) })
 			if name == "FastAGI" {
@@ -67,8 +71,9 @@ func hostileOffice(entry string) office.Options {
 func canary(h *house) string { return filepath.Join(h.Dir(), "canary") }
 
 // hostileCallers have names and numbers as no telephone should; the one they
-// call, and the record, see what is left of them.
-func hostileCallers(ctx context.Context, h *house, boss *testbed.Phone) {
+// call, and the record, see what is left of them; binary is that of a name that
+// is no text.
+func hostileCallers(ctx context.Context, h *house, boss *testbed.Phone, binary string) {
 	h.t.Helper()
 	boss.OnCall(func(c *testbed.Conversation) {
 		if c.Answer() == nil {
@@ -91,7 +96,7 @@ func hostileCallers(ctx context.Context, h *house, boss *testbed.Phone) {
 		{script, run, plain(script), digitsOf(run), nil},
 		{"\u202eEVIL\u202c \u200fعلی\u2066", "09120000005", "EVIL علی", "09120000005", nil},
 		{digits, digits, digits[:79], digits[:64], nil},
-		{"\xff\xfe\u0085Ali\x7f", "09120000007", "Ali", "09120000007", nil},
+		{"\xff\xfe\u0085Ali\x7f", "09120000007", binary, "09120000007", nil},
 		{"<script>alert(1)</script>", "09120000008", "scriptalert1script", "09120000008", nil},
 		{"Ali,Hangup()&PJSIP/102", "09120000009&PJSIP%2f102", "AliHangupPJSIP102", "09120000009102", nil},
 		{"Ali", "09120000010", "Ali", "09120000010", []testbed.CallOption{diverted}},
