@@ -44,7 +44,8 @@ type Deps struct {
 	Now      func() time.Time
 	NewID    func() string
 	Logger   *slog.Logger
-	Source   string // key of events that nobody else has signed
+	Source   string  // key of events that nobody else has signed
+	Numbers  Numbers // of Source; nil: none has an E.164 form
 }
 
 // Loop owns the live calls. Everything but Post, Do and View happens in Run.
@@ -263,6 +264,9 @@ func (l *Loop) stamp(e call.Event) call.Event {
 	e.At, e.SeenAt = e.At.UTC().Truncate(time.Microsecond), e.SeenAt.UTC().Truncate(time.Microsecond)
 	e.FromName = call.Clean(e.FromName, 80)
 	e.From, e.To = call.Clean(e.From, 64), call.Clean(e.To, 64)
+	if l.dep.Numbers != nil && e.Source == l.dep.Source { // others sign what they have read
+		e = withE164(l.dep.Numbers, e, l.calls[e.Call])
+	}
 	if e.Call != "" && e.Seq == 0 && !e.Kind.Transient() {
 		if c := l.calls[e.Call]; c != nil {
 			e.Seq = c.Seq + 1
