@@ -46,6 +46,10 @@ type Deps struct {
 	Logger   *slog.Logger
 	Source   string  // key of events that nobody else has signed
 	Numbers  Numbers // of Source; nil: none has an E.164 form
+
+	// Believe says of an event from outside whether it counts, after what is
+	// known of its call, which is nil if it is none of the loop's. nil: all do.
+	Believe func(call.Event, *call.Call) bool
 }
 
 // Loop owns the live calls. Everything but Post, Do and View happens in Run.
@@ -194,6 +198,10 @@ func (l *Loop) Run(ctx context.Context) error {
 // it; tests and benchmarks that own the loop may.
 func (l *Loop) Take(e call.Event) {
 	start := l.dep.Now()
+	if l.dep.Believe != nil && !l.dep.Believe(e, l.calls[e.Call]) {
+		l.dep.Logger.Info("event not believed", "call", e.Call, "event", e.Kind)
+		return
+	}
 	l.record(e)
 	for i := 0; i < len(l.facts); i++ {
 		next := l.facts[i]
