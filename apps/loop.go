@@ -44,7 +44,12 @@ type Deps struct {
 	Now      func() time.Time
 	NewID    func() string
 	Logger   *slog.Logger
-	Source   string // key of events that nobody else has signed
+	Source   string  // key of events that nobody else has signed
+	Numbers  Numbers // of Source; nil: none has an E.164 form
+
+	// Believe says of an event from outside whether it counts, after what is
+	// known of its call, which is nil if it is none of the loop's. nil: all do.
+	Believe func(call.Event, *call.Call) bool
 }
 
 // Loop owns the live calls. Everything but Post, Do and View happens in Run.
@@ -193,6 +198,10 @@ func (l *Loop) Run(ctx context.Context) error {
 // it; tests and benchmarks that own the loop may.
 func (l *Loop) Take(e call.Event) {
 	start := l.dep.Now()
+	if l.dep.Believe != nil && !l.dep.Believe(e, l.calls[e.Call]) {
+		l.dep.Logger.Info("event not believed", "call", e.Call, "event", e.Kind)
+		return
+	}
 	l.record(e)
 	for i := 0; i < len(l.facts); i++ {
 		next := l.facts[i]
@@ -263,6 +272,9 @@ func (l *Loop) stamp(e call.Event) call.Event {
 	e.At, e.SeenAt = e.At.UTC().Truncate(time.Microsecond), e.SeenAt.UTC().Truncate(time.Microsecond)
 	e.FromName = call.Clean(e.FromName, 80)
 	e.From, e.To = call.Clean(e.From, 64), call.Clean(e.To, 64)
+	if l.dep.Numbers != nil && e.Source == l.dep.Source { // others sign what they have read
+		e = withE164(l.dep.Numbers, e, l.calls[e.Call])
+	}
 	if e.Call != "" && e.Seq == 0 && !e.Kind.Transient() {
 		if c := l.calls[e.Call]; c != nil {
 			e.Seq = c.Seq + 1

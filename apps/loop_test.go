@@ -319,3 +319,32 @@ type nothing struct{}
 
 func (nothing) Append(call.Event) error { return nil }
 func (nothing) Do(call.Action)          {}
+
+// What is not believed is not recorded. That is decided after the record, so
+// that a process that goes on with a call decides alike.
+func TestOnlyWhatIsBelievedIsRecorded(t *testing.T) {
+	says := func(who string) call.Event {
+		return call.Event{Kind: call.CallIdentified, Call: "c", Identity: who, Source: "pbx"}
+	}
+	first := &journal{}
+	newLoop(t, first).Take(started("c"))
+	for _, known := range []string{"", "ali"} { // before the restart
+		j := &journal{}
+		l := newLoop(t, j)
+		l.dep.Believe = func(e call.Event, c *call.Call) bool {
+			return e.Kind != call.CallIdentified || c != nil && c.Identity == ""
+		}
+		for _, e := range first.events {
+			l.Restore(e)
+		}
+		if known != "" {
+			e := says(known)
+			e.Seq = 2
+			l.Restore(e)
+		}
+		l.Take(says("reza"))
+		if want := known == ""; (len(j.events) == 1) != want || l.calls["c"].Identity != map[bool]string{true: "reza", false: "ali"}[want] {
+			t.Errorf("known as %q: recorded %+v, it is %q", known, j.events, l.calls["c"].Identity)
+		}
+	}
+}

@@ -45,7 +45,7 @@ func (c *Call) applyCall(e *Event) {
 		c.setParties(e)
 	case CallIdentified:
 		if e.State != Unidentified { // which undoes nothing that another one knew
-			c.Identity, c.Known = e.Identity, e.Text
+			c.Identity, c.Known, c.KnownBy = e.Identity, e.Text, e.Data["sink"]
 		}
 		c.Unknown = c.Identity == "" && c.Known == ""
 	case CallAnswered:

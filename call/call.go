@@ -25,6 +25,7 @@ type Call struct {
 	Line     Line   `json:"line"`
 	Identity string `json:"identity,omitempty"`
 	Known    string `json:"known_as,omitempty"` // name under which the CRM knows the other party
+	KnownBy  string `json:"known_by,omitempty"` // name of that CRM
 	Unknown  bool   `json:"unknown,omitempty"`  // the CRMs were asked, and none knows the other party
 
 	Started  time.Time  `json:"started"`

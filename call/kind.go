@@ -7,7 +7,7 @@ type Kind string
 // Facts about a call as a whole.
 const (
 	CallStarted    Kind = "call.started"    // From, To, Direction, Origin, Trunk, DID, Ref, Leg, Caps
-	CallIdentified Kind = "call.identified" // Identity, Text (display name); State: unknown when whoever was asked knows nobody
+	CallIdentified Kind = "call.identified" // Identity, Text (display name), Data (sink: the CRM); State: unknown when whoever was asked knows nobody
 	CallAnswered   Kind = "call.answered"   // Leg, Address, Agent: the first person who talked
 	CallHeld       Kind = "call.held"       // Leg that put the other on hold
 	CallResumed    Kind = "call.resumed"    // Leg

@@ -73,7 +73,7 @@ func (k *kept) calls(t *testing.T) []call.Call {
 func (k *kept) until(t *testing.T, what string, is func(call.Event) bool) call.Event {
 	t.Helper()
 	begun := time.Now()
-	late := time.AfterFunc(30*time.Second, func() { k.more.Broadcast() })
+	late := time.AfterFunc(2*time.Minute, func() { k.more.Broadcast() })
 	defer late.Stop()
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -83,7 +83,7 @@ func (k *kept) until(t *testing.T, what string, is func(call.Event) bool) call.E
 				return k.events[from]
 			}
 		}
-		if time.Since(begun) > 30*time.Second {
+		if time.Since(begun) > 2*time.Minute {
 			t.Fatalf("waited in vain for %s; %d events", what, len(k.events))
 		}
 		k.more.Wait()

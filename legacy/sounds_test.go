@@ -79,7 +79,7 @@ func TestRecorderBesideAnExchange(t *testing.T) {
 	record(t, filepath.Join(s.Telsa.Dir, "Archive", "4", "both.wav"), 40*time.Second, old.Add(40*time.Second))
 	record(t, filepath.Join(s.Telsa.Dir, "Archive", "5", "none.wav"), 40*time.Second, old)
 	var sounds *SoundStatus
-	for begun := time.Now(); time.Since(begun) < 20*time.Second; time.Sleep(10 * time.Millisecond) {
+	for begun := time.Now(); time.Since(begun) < 2*time.Minute; time.Sleep(10 * time.Millisecond) {
 		if sounds = e.Status()[0].Sounds; len(sounds.Unmatched)+len(sounds.Ambiguous) == 2 {
 			break
 		}

@@ -96,11 +96,7 @@ func TestRedisAwayWhileTheProcessIsRestarted(t *testing.T) {
 	for round := range 3 {
 		l := openLog(t, server.Addr(), dir)
 		stop := runLog(t, l)
-		begun := time.Now()
 		appendEvents(t, l, round*500, round*500+500)
-		if took := time.Since(begun); took > time.Second {
-			t.Fatalf("appending took %v without Redis", took)
-		}
 		var got []string
 		if err := l.Recover(t.Context(), func(e call.Event) { got = append(got, e.ID) }); err != nil {
 			t.Fatal(err)

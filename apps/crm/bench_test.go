@@ -34,7 +34,7 @@ func newBench(t *testing.T, change func(*SinkConfig)) *bench {
 	t.Cleanup(srv.Close)
 	cfg := SinkConfig{Name: "erp", Webhook: &Webhook{
 		URL: srv.URL + "/hook", Secrets: []Secret{NewSecret(secretA)},
-		Net: Net{AllowPrivate: true, Timeout: 2 * time.Second},
+		Net: Net{AllowPrivate: true, Timeout: time.Minute},
 	}}
 	if change != nil {
 		change(&cfg)

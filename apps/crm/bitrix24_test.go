@@ -37,7 +37,7 @@ func b24Serve(p *bitrix24.Portal) standIn {
 	srv := httptest.NewServer(mux)
 	return standIn{srv: srv, script: p.Script(), notes: &MemoryNotes{}, config: SinkConfig{Name: "b24", Bitrix24: &Bitrix24{
 		URL: srv.URL, Webhook: NewSecret("1/hookc0de"), DefaultUser: b24Default,
-		Net: Net{AllowPrivate: true, Timeout: 2 * time.Second},
+		Net: Net{AllowPrivate: true, Timeout: time.Minute},
 	}}}
 }
 

@@ -17,7 +17,7 @@ import (
 func odooSettings(url string) *Odoo {
 	return &Odoo{
 		URL: url, Database: "markaz", Login: "telephony", Password: NewSecret("hunter22"),
-		Net: Net{AllowPrivate: true, Timeout: 20 * time.Second},
+		Net: Net{AllowPrivate: true, Timeout: time.Minute},
 	}
 }
 

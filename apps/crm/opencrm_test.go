@@ -21,7 +21,7 @@ func ocServe(change func(*opencrm.Options)) (*opencrm.Server, standIn) {
 	srv := httptest.NewServer(server)
 	return server, standIn{srv: srv, script: server.Script(), notes: &MemoryNotes{}, config: SinkConfig{Name: "oc", OpenCRM: &OpenCRM{
 		URL: srv.URL, Username: "markaz", Password: NewSecret("oc-p4ss"), Key: "office",
-		Net: Net{AllowPrivate: true, Timeout: 2 * time.Second},
+		Net: Net{AllowPrivate: true, Timeout: time.Minute},
 	}}}
 }
 

@@ -1,7 +1,6 @@
 package crm
 
 import (
-	"fmt"
 	"slices"
 	"testing"
 
@@ -9,57 +8,42 @@ import (
 )
 
 // Whoever is faster, the CRM that stands first in the configuration says who
-// calls; one that is not to be looked in says nothing.
+// calls; one that is not to be looked in says nothing. A process that begins
+// anew with the record decides no other way.
 func TestCRMsAreBelievedInTheirOrder(t *testing.T) {
 	cfg := Config{{Name: "first"}, {Name: "second"}, {Name: "mute", LookUp: new(false)}}
-	says := func(id, sink string) call.Event {
-		return call.Event{Kind: call.CallIdentified, Call: id, Identity: sink, Data: map[string]string{"sink": sink}}
+	says := func(sink string) call.Event {
+		return call.Event{Kind: call.CallIdentified, Call: "a", Identity: sink, Data: map[string]string{"sink": sink}}
 	}
 	stranger := call.Event{Kind: call.CallIdentified, Call: "a", State: call.Unidentified}
-	other := call.Event{Kind: call.DeliveryFailed}
+	other := call.Event{Kind: call.DeliveryFailed, Call: "a"}
 	for _, c := range []struct {
 		name string
 		told []call.Event
-		want []int // which of them are handed on
+		want []int // which of them count
+		is   string
 	}{
-		{"the first is faster", []call.Event{says("a", "first"), says("a", "second"), says("a", "first")}, []int{0, 2}},
-		{"the second is faster", []call.Event{says("a", "second"), says("a", "first"), says("a", "second")}, []int{0, 1}},
-		{"each its own call", []call.Event{says("a", "first"), says("b", "second")}, []int{0, 1}},
-		{"one has no say", []call.Event{says("a", "mute"), says("a", "second"), says("a", "mute")}, []int{1}},
-		{"nobody knows him", []call.Event{stranger, says("a", "second"), stranger}, []int{0, 1, 2}},
-		{"something else", []call.Event{other, says("a", "second"), other}, []int{0, 1, 2}},
+		{"the first is faster", []call.Event{says("first"), says("second"), says("first")}, []int{0, 2}, "first"},
+		{"the second is faster", []call.Event{says("second"), says("first"), says("second")}, []int{0, 1}, "first"},
+		{"one has no say", []call.Event{says("mute"), says("second"), says("mute")}, []int{1}, "second"},
+		{"one is not there any more", []call.Event{says("gone"), says("second"), says("gone")}, []int{0, 1}, "second"},
+		{"nobody knows him", []call.Event{stranger, says("second"), stranger}, []int{0, 1, 2}, "second"},
+		{"something else", []call.Event{other, says("second"), other}, []int{0, 1, 2}, "second"},
 	} {
+		record := &call.Call{ID: "a"}
+		record.Apply(call.Event{Kind: call.CallStarted, Call: "a"})
 		have := []int{}
-		now := 0
-		report := InOrder(cfg, func(call.Event) { have = append(have, now) })
-		for now = range c.told {
-			report(c.told[now])
+		for i, e := range c.told {
+			if NewOrder(cfg).Believes(e, record) {
+				have = append(have, i)
+				record.Apply(e)
+			}
 		}
-		if !slices.Equal(have, c.want) {
-			t.Errorf("%s: %v, want %v", c.name, have, c.want)
+		if !slices.Equal(have, c.want) || record.Identity != c.is || record.KnownBy != c.is {
+			t.Errorf("%s: %v count, it is %q by %q; want %v, %q", c.name, have, record.Identity, record.KnownBy, c.want, c.is)
 		}
 	}
-}
-
-// It is remembered for the calls that go on, and not for ever.
-func TestTheOrderForgets(t *testing.T) {
-	told := 0
-	report := InOrder(Config{{Name: "first"}, {Name: "second"}}, func(call.Event) { told++ })
-	say := func(id int, sink string) {
-		report(call.Event{Kind: call.CallIdentified, Call: fmt.Sprint(id), Data: map[string]string{"sink": sink}})
-	}
-	say(-1, "first")
-	for i := range orderKept {
-		say(i, "first")
-	}
-	told = 0
-	if say(-1, "second"); told != 0 {
-		t.Error("forgotten after too few calls")
-	}
-	for i := range orderKept {
-		say(orderKept+i, "first")
-	}
-	if say(-1, "second"); told != orderKept+1 {
-		t.Errorf("%d told: kept for ever", told)
+	if o := NewOrder(cfg); !o.Believes(says("second"), nil) || o.Believes(says("mute"), nil) {
+		t.Error("of a call that is not known here")
 	}
 }

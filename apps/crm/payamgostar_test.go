@@ -26,7 +26,7 @@ func pgServe(c *clock, change func(*payamgostar.Options)) (*payamgostar.Server, 
 	srv := httptest.NewServer(server)
 	return server, standIn{srv: srv, script: server.Script(), notes: &MemoryNotes{}, config: SinkConfig{Name: "pg", PayamGostar: &PayamGostar{
 		URL: srv.URL, Username: "markaz", Password: NewSecret("pg-p4ss"), Key: "office", Timezone: "Asia/Tehran",
-		Net: Net{AllowPrivate: true, Timeout: 2 * time.Second},
+		Net: Net{AllowPrivate: true, Timeout: time.Minute},
 	}}}
 }
 

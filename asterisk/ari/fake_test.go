@@ -128,10 +128,21 @@ func (f *fake) silence(yes bool) {
 	f.mute = yes
 }
 
+// config is patient: a machine that is too busy for a test is no Asterisk that
+// is away.
 func (f *fake) config() Config {
 	c := DefaultConfig()
 	c.URL, c.App, c.Password = f.server.URL+"/ari", "app", "secret"
-	c.Timeout, c.Heartbeat = 500*time.Millisecond, 200*time.Millisecond
+	c.Timeout, c.Heartbeat = time.Minute, time.Minute
+	return c
+}
+
+// hasty gives up soon, for tests in which something stays away.
+func (f *fake) hasty() *Client {
+	cfg := f.config()
+	cfg.Timeout, cfg.Heartbeat = 500*time.Millisecond, 200*time.Millisecond
+	c := New(cfg, nil)
+	f.t.Cleanup(c.Close)
 	return c
 }
 
@@ -183,7 +194,7 @@ func next[T any](t *testing.T, what string, from <-chan T) T {
 	select {
 	case v := <-from:
 		return v
-	case <-time.After(5 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatalf("waited in vain for: %s", what)
 		panic("unreachable")
 	}

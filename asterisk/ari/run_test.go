@@ -37,7 +37,7 @@ func TestAReadOnlyUserIsFatalAtOnce(t *testing.T) {
 
 func TestAPasswordThatIsRefusedLaterIsRetried(t *testing.T) {
 	f, h := newFake(t), newLife()
-	run(t, f.client(), h)
+	run(t, f.hasty(), h)
 	next(t, "connect", h.connected)
 	f.obey(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) })
 	next(t, "loss", h.lost)
@@ -74,12 +74,11 @@ func TestACutSocketIsReplaced(t *testing.T) {
 
 func TestASilentSocketIsNoticed(t *testing.T) {
 	f, h := newFake(t), newLife()
-	run(t, f.client(), h)
+	run(t, f.hasty(), h)
 	next(t, "connect", h.connected)
 	f.silence(true)
-	began := time.Now()
-	if err := next(t, "loss", h.lost); !errors.Is(err, errBeatLost) || time.Since(began) > 2*time.Second {
-		t.Errorf("after %v: %v", time.Since(began), err)
+	if err := next(t, "loss", h.lost); !errors.Is(err, errBeatLost) {
+		t.Error(err)
 	}
 }
 
@@ -172,9 +171,7 @@ func TestOddEventsAreCountedAndPassedOver(t *testing.T) {
 // loses 18 % of it.
 func TestAFloodIsTakenWhole(t *testing.T) {
 	f, h := newFake(t), newLife()
-	cfg := f.config()
-	cfg.Heartbeat = time.Minute // a busy machine is not what is tested
-	run(t, New(cfg, nil), h)
+	run(t, f.client(), h)
 	next(t, "connect", h.connected)
 	stop := make(chan struct{})
 	var busy sync.WaitGroup
@@ -220,7 +217,7 @@ func (s slow) Event(e Event) { <-s.gate; s.life.Event(e) }
 func TestAFullBufferDropsTheConnectionNotAnEvent(t *testing.T) {
 	f := newFake(t)
 	cfg := f.config()
-	cfg.EventBuffer, cfg.Heartbeat = 64, time.Minute
+	cfg.EventBuffer = 64
 	h := slow{newLife(), make(chan struct{})}
 	open := sync.OnceFunc(func() { close(h.gate) })
 	run(t, New(cfg, nil), h)

@@ -102,7 +102,7 @@ func (s *stage) answers(address string) {
 			resp.Body.Close()
 			return
 		}
-		if time.Since(begun) > 20*time.Second {
+		if time.Since(begun) > 2*time.Minute {
 			s.t.Fatal(err)
 		}
 	}
@@ -110,7 +110,7 @@ func (s *stage) answers(address string) {
 
 func (s *stage) stop() {
 	s.t.Helper()
-	if !s.process.Stop(20 * time.Second) {
+	if !s.process.Stop(time.Minute) {
 		s.t.Error("the sidecar had to be killed")
 	}
 	if err := s.process.Wait(); err != nil {

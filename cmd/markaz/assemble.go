@@ -161,7 +161,7 @@ func (s *server) makeCalls(ctx context.Context) error {
 	if s.floor, err = queue.New(s.cfg.Floor); err != nil {
 		return err
 	}
-	requests, err := s.requests(book)
+	numbers, err := newOfficeNumbers(s.cfg)
 	if err != nil {
 		return err
 	}
@@ -171,13 +171,14 @@ func (s *server) makeCalls(ctx context.Context) error {
 		return err
 	}
 	s.loop, err = apps.NewLoop(s.cfg.Loop, apps.Deps{
-		Log: journal{s.stream, s.roster, s.hub}, Switch: hands{s.sw, func() *crm.Phonebook { return s.book }}, Now: time.Now, NewID: newID, Logger: s.log, Source: s.cfg.Asterisk.Source,
+		Log: journal{s.stream, s.roster, s.hub}, Switch: hands{s.sw, func() *crm.Phonebook { return s.book }}, Now: time.Now, NewID: newID, Logger: s.log,
+		Source: s.cfg.Asterisk.Source, Numbers: numbers, Believe: crm.NewOrder(s.cfg.CRM).Believes,
 		Machines: append([]apps.Machine{
 			inbound.New(s.cfg.Inbound, book, s.floor, store),
 			recording.New(s.keeper),
 			trunkalarm.New(),
 			crm.Identify{},
-		}, requests...),
+		}, s.requests(book, numbers)...),
 	})
 	return err
 }
@@ -262,7 +263,7 @@ func (r recordings) List(ctx context.Context) ([]string, error) {
 
 func (s *server) makeSinks(context.Context) (err error) {
 	dep := crm.Deps{
-		History: s.history, Report: crm.InOrder(s.cfg.CRM, s.fact), Now: time.Now, Chance: chance, Logger: s.log,
+		History: s.history, Report: s.fact, Now: time.Now, Chance: chance, Logger: s.log,
 		Notes: stream.NewNotes(s.client, notesKept), Files: archive{s.links, s.keeper.Open},
 	}
 	s.sinks, err = crm.Open(s.cfg.CRM, dep)

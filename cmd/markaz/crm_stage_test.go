@@ -39,6 +39,10 @@ const (
 	bitrixSara = 1001 // the agent sara in Bitrix24
 )
 
+// e164 is the same number as it is known all over the world. Bitrix24 has it
+// so, and finds nobody by another form.
+func e164(from string) string { return "+98" + from[1:] }
+
 // crmOffice is an office that three CRMs are told of, each of which enforces
 // its vendor's rules. They reach Markaz at an address for them alone.
 type crmOffice struct {
@@ -69,7 +73,7 @@ func newCRMOffice(t *testing.T, sections map[string]string) *crmOffice {
 			ClientID: "local.app", ClientSecret: "hush", AppOnly: true,
 			Users: []bitrix24.User{{ID: 1, Name: "Chief"}, {ID: bitrixSara, Name: "Sara", Extension: "101"}},
 			People: []bitrix24.Person{
-				{Type: "CONTACT", ID: 7, Name: nameAli, Number: fromAli}, {Type: "LEAD", ID: 8, Name: nameNeda, Number: fromNeda},
+				{Type: "CONTACT", ID: 7, Name: nameAli, Number: e164(fromAli)}, {Type: "LEAD", ID: 8, Name: nameNeda, Number: e164(fromNeda)},
 			},
 		}),
 		payam: payamgostar.New(payamgostar.Options{

@@ -74,7 +74,16 @@ func TestCallersAreLookedUp(t *testing.T) {
 	}
 	o.told(ctx) // who is to be asked has been
 	for _, who := range known {
-		o.knows(who.from, o.record(ctx, who.from, ended), who.identity, who.name)
+		c := o.record(ctx, who.from, ended)
+		o.knows(who.from, c, who.identity, who.name)
+		if c.FromE164 != e164(who.from) || c.ToE164 != "" {
+			t.Errorf("%s is %q, and calls %q", who.from, c.FromE164, c.ToE164)
+		}
+	}
+	for _, row := range o.bitrix.Rows() {
+		if !strings.HasPrefix(row.Number, "+98912") {
+			t.Errorf("Bitrix24 has a call with %q", row.Number)
+		}
 	}
 	o.Bed.NothingLeft(t)
 }
@@ -244,10 +253,12 @@ func told(channels []payamgostar.Channel, file string) bool {
 
 // A click on a number in Bitrix24: the agent's own phone rings, then the number
 // is dialled. To every CRM and every count it is one call, and went out. Who
-// does not prove to be Bitrix24 makes nothing ring.
+// does not prove to be Bitrix24 makes nothing ring. When the same person calls
+// back, he is known without being looked up again.
 func TestAClickInTheCRM(t *testing.T) {
 	t.Parallel()
-	const number, applicationToken = "+989121111111", "51610fefc120afb628cc82d6298cce00"
+	const applicationToken = "51610fefc120afb628cc82d6298cce00"
+	number := e164(fromAli)
 	o := newCRMOffice(t, nil)
 	ctx := o.within(120 * time.Second)
 	sara, provider := o.agent(ctx, "101"), testbed.NewProvider(t, o.Bed)
@@ -292,7 +303,25 @@ func TestAClickInTheCRM(t *testing.T) {
 	}
 	o.clickedOnce(id, number)
 	o.wentOut(ctx)
+	o.knows("who was called", c, "CONTACT:7", nameAli)
+	o.callsBack(ctx, sara, c)
 	o.Bed.NothingLeft(t)
+}
+
+// callsBack has the person call who was called before: he is known.
+func (o *crmOffice) callsBack(ctx context.Context, sara *testbed.Phone, before call.Call) {
+	o.t.Helper()
+	caller := o.dial(ctx, "0218", fromAli)
+	agent := o.takes(ctx, sara, caller)
+	o.must(agent.Hangup(ctx))
+	back := o.record(ctx, fromAli, ended)
+	o.knows("who calls back", back, "CONTACT:7", nameAli)
+	if back.FromE164 != before.ToE164 || before.To != fromAli {
+		o.t.Errorf("he was called at %s (%s), and calls from %s (%s)", before.To, before.ToE164, back.From, back.FromE164)
+	}
+	if asked, cached := o.figure(ctx, "markaz_lookup_seconds_count"), o.figure(ctx, `markaz_lookups_total{result="cached"}`); asked != 1 || cached != 1 {
+		o.t.Errorf("the CRMs were asked %v times, and %v answers came from the cache", asked, cached)
+	}
 }
 
 // clickedOnce looks at what the CRMs have of the call: that which Bitrix24 has

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -25,7 +26,7 @@ exten => _021.,1,Answer()
 `
 
 // Calls that somebody else's dialplan handles are told beside those of Markaz,
-// each once, with the recording that was made of it.
+// each once, with the recording that was made of it and the numbers read alike.
 func TestObservedCallsBesideHandledOnes(t *testing.T) {
 	t.Parallel()
 	tapes := t.TempDir()
@@ -34,9 +35,10 @@ func TestObservedCallsBesideHandledOnes(t *testing.T) {
 			TrunkContext: "from-elsewhere", CDR: true,
 			Files: map[string]string{"extensions.conf": fmt.Sprintf(foreignEntry, tapes)},
 		},
-		Observe: fmt.Sprintf("{enabled: true, recordings: %q}", tapes),
+		Observe:  fmt.Sprintf("{enabled: true, recordings: %q}", tapes),
+		Sections: map[string]string{"numbers": `{country: IR, city: "21", release: "9"}`},
 	})
-	ctx := h.within(60 * time.Second)
+	ctx := h.within(90 * time.Second)
 	sara, other := h.agent(ctx, "101"), h.agent(ctx, "102")
 
 	first, err := testbed.NewCaller(t, h.Bed).Dial(ctx, "02212345678", testbed.From("Ali", "09121111111"))
@@ -74,9 +76,31 @@ func TestObservedCallsBesideHandledOnes(t *testing.T) {
 		t.Errorf("the recording has %d bytes, that of the PBX %d", len(mine), len(theirs))
 	}
 	h.hookAgrees(ctx, c)
+	if c.FromE164 != "+989121111111" {
+		t.Errorf("%s is %q", c.From, c.FromE164)
+	}
 	h.handledOnce(t, "09122222222")
+	h.dialsOut(ctx, other)
 	if out, err := h.Command(ctx, "doctor"); !bytes.Contains([]byte(out), []byte(tapes+" can be read")) {
 		t.Errorf("doctor does not speak of the recordings (%v):\n%s", err, out)
+	}
+}
+
+// dialsOut has a phone dial a number of the city by itself, behind the code that
+// gets a line.
+func (h *house) dialsOut(ctx context.Context, phone *testbed.Phone) {
+	h.t.Helper()
+	provider := testbed.NewProvider(h.t, h.Bed)
+	near, err := phone.Dial(ctx, "988776655", testbed.From("Reza", "102"))
+	h.must(err)
+	far, err := provider.NextCall(ctx)
+	h.must(err)
+	h.must(far.Answer())
+	h.talk(ctx, near, far)
+	h.must(near.Hangup(ctx))
+	c := h.record(ctx, "102", ended)
+	if !c.Observed || c.Direction != call.Outbound || c.To != "988776655" || c.ToE164 != "+982188776655" || c.FromE164 != "" {
+		h.t.Errorf("the call that was dialled: %+v", c)
 	}
 }
 
@@ -100,6 +124,11 @@ func (h *house) handledOnce(t *testing.T, from string) {
 		return len(handled) == 1 && handled[0].Over()
 	})
 	h.must(err)
+	for _, c := range append(handled, merged...) {
+		if c.FromE164 != e164(from) {
+			t.Errorf("%s is %q, observed: %v", from, c.FromE164, c.Observed)
+		}
+	}
 	if len(handled) != 1 || handled[0].Reached != "101" || len(merged) != 1 || merged[0].MergedInto != handled[0].ID {
 		t.Errorf("handled %+v\nmerged %+v", handled, merged)
 	}

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"markaz/apps"
@@ -12,53 +11,26 @@ import (
 	"markaz/apps/control"
 	"markaz/apps/spy"
 	"markaz/call"
-	"markaz/call/number"
 	"markaz/ivr"
 )
 
 // requests makes the applications that serve what people ask for: to listen,
 // to dial, to hang up and transfer.
-func (s *server) requests(book *ivr.Book) ([]apps.Machine, error) {
-	reader, err := number.New(s.cfg.Numbers)
-	if err != nil {
-		return nil, fmt.Errorf("numbers: %w", err)
-	}
+func (s *server) requests(book *ivr.Book, numbers officeNumbers) []apps.Machine {
 	open := func(time.Time) bool { return true }
 	if hours, ok := book.Hours(s.cfg.ClickToCall.Hours); ok {
 		open = hours.Open
-	}
-	agents := map[string]bool{}
-	for _, a := range s.cfg.Floor.Agents {
-		agents[a.Extension] = true
 	}
 	queues := map[string]bool{}
 	for _, q := range s.cfg.Floor.Queues {
 		queues[q.Name] = true
 	}
-	guard := clicktocall.NewGuard(s.cfg.ClickToCall, officeNumbers{reader, agents, s.cfg.Dialplan.Digits}, open)
+	guard := clicktocall.NewGuard(s.cfg.ClickToCall, numbers, open)
 	return []apps.Machine{
 		clicktocall.New(s.cfg.ClickToCall, guard),
 		control.New(places{guard, queues}),
-		spy.New(s.cfg.Spy, func(address string) bool { return agents[address] }),
-	}, nil
-}
-
-// officeNumbers reads numbers for people of the office.
-type officeNumbers struct {
-	reader *number.Reader
-	agents map[string]bool
-	digits []int // that extensions have
-}
-
-// Outside implements clicktocall.Numbers.
-func (o officeNumbers) Outside(written string) (e164, shown, dial string, ok bool) {
-	n, dial, ok := o.reader.Outside(written)
-	return n.E164, n.Shown, dial, ok
-}
-
-// Office implements clicktocall.Numbers.
-func (o officeNumbers) Office(n string) bool {
-	return o.agents[n] || slices.Contains(o.digits, len(n)) && strings.Trim(n, "0123456789") == ""
+		spy.New(s.cfg.Spy, func(address string) bool { return numbers.agents[address] }),
+	}
 }
 
 // places are where calls can be transferred to.

@@ -54,13 +54,13 @@ func (h *heard) Down(reason string) { h.note(func() { h.downs = append(h.downs, 
 // until waits until a condition holds.
 func (h *heard) until(t *testing.T, what string, cond func() bool) {
 	t.Helper()
-	late := time.AfterFunc(20*time.Second, func() { h.note(func() {}) })
+	late := time.AfterFunc(2*time.Minute, func() { h.note(func() {}) })
 	defer late.Stop()
 	begun := time.Now()
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for !cond() {
-		if time.Since(begun) > 20*time.Second {
+		if time.Since(begun) > 2*time.Minute {
 			t.Fatalf("waited in vain for %s; ups %q downs %q edges %d, heard %q", what, h.ups, h.downs, h.edges, tail(h.bytes))
 		}
 		h.more.Wait()
@@ -246,7 +246,7 @@ func dial(t *testing.T, address string) net.Conn {
 	t.Helper()
 	var conn net.Conn
 	var err error
-	for range 200 { // until the listener is there
+	for range 6000 { // until the listener is there
 		if conn, err = net.Dial("tcp", address); err == nil {
 			t.Cleanup(func() { conn.Close() })
 			return conn
