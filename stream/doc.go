@@ -12,9 +12,10 @@
 //
 // Reading. [Reader] reads a range, takes a snapshot and follows from there
 // without a gap; the ids it hands out are those of the Redis stream. [Group]
-// is work that must be done once for every event: the events of one call one
-// at a time and in order, whichever process does them, with retries over days,
-// attempts that survive restarts, and dead letters.
+// is work that must be done once for every event: the events of one call in
+// order, one at a time or those that wait at once, whichever process does
+// them, with retries over days, attempts that survive restarts, and dead
+// letters.
 //
 // [Lease] is what at most one process holds.
 //

@@ -24,19 +24,28 @@ func newEffects() *effects { return &effects{byCall: map[string][]string{}, atWo
 
 // do is the work on one event; inside is run while the call is at work.
 func (f *effects) do(e call.Event, inside func() error) error {
+	return f.doAll([]Delivery{{Event: e}}, inside)
+}
+
+// doAll is the work on events of one call, all of them or none.
+func (f *effects) doAll(list []Delivery, inside func() error) error {
+	id := list[0].Event.Call
 	f.mu.Lock()
-	if f.atWork[e.Call] {
+	if f.atWork[id] {
 		f.overlap++
 	}
-	f.atWork[e.Call] = true
+	f.atWork[id] = true
 	f.mu.Unlock()
 	err := errors.New("panicked")
 	defer func() {
 		f.mu.Lock()
 		defer f.mu.Unlock()
-		f.atWork[e.Call] = false
-		if err == nil {
-			f.byCall[e.Call] = append(f.byCall[e.Call], e.ID)
+		f.atWork[id] = false
+		if err != nil {
+			return
+		}
+		for _, d := range list {
+			f.byCall[id] = append(f.byCall[id], d.Event.ID)
 			f.n++
 		}
 	}()

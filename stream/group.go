@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -15,6 +16,9 @@ import (
 
 	"markaz/call"
 )
+
+//go:embed lua/entries.lua
+var entriesLua string
 
 //go:embed lua/take.lua
 var takeLua string
@@ -44,6 +48,13 @@ type GroupConfig struct {
 	// whichever process. Its context ends when the claim on the call is lost,
 	// and Grace after Run was told to end.
 	Handle func(ctx context.Context, d Delivery) error
+	// HandleAll, if there is one, does what waits of one call at once, in its
+	// order. Nil acknowledges it all; after any error, and when tried again,
+	// the events go to Handle, one at a time.
+	HandleAll func(ctx context.Context, list []Delivery) error
+	// Gather is how long an event may wait for others, where nothing is urgent:
+	// that many fewer times the group wakes up.
+	Gather time.Duration
 
 	Kinds []call.Kind // that are wanted; none: all
 	// Since is where a group that does not exist yet begins, by the time at
@@ -109,7 +120,7 @@ func NewGroup(c *Client, cfg GroupConfig) (*Group, error) {
 	}
 	return &Group{
 		cfg: cfg, client: c, log: c.log.With("group", cfg.Name), begin: begin,
-		lua:    groupScripts{redis.NewScript(takeLua), redis.NewScript(finishLua), redis.NewScript(renewLua)},
+		lua:    groupScripts{redis.NewScript(entriesLua + takeLua), redis.NewScript(entriesLua + finishLua), redis.NewScript(renewLua)},
 		recent: newRecent(8192), claims: map[string]*claim{},
 	}, nil
 }
@@ -133,13 +144,18 @@ func groupParts() []string {
 // claim is one call that this process works on.
 type claim struct {
 	call, token string
-	entry       string
-	json        string // "" if the entry has left the stream
+	entries     []claimed // the first of those that wait
 	attempt     int
 	abandoned   bool // another process had it and did not finish
 	lost        atomic.Bool
 	timer       *time.Timer   // ends the claim when it was not renewed in time
 	over        chan struct{} // closed when its worker is gone
+}
+
+// claimed is one entry of a claimed call.
+type claimed struct {
+	id   string
+	json string // "" if it has left the stream
 }
 
 // taken is the answer to take.
@@ -151,13 +167,28 @@ type taken struct {
 	claims []*claim
 }
 
+// dealMost is how many entries are dealt in one exchange, and handMost how many
+// of one call are handed out.
+const (
+	dealMost = 512
+	handMost = 64
+)
+
+// atOnce is how many entries of a call this group wants at once.
+func (g *Group) atOnce() int {
+	if g.cfg.HandleAll == nil {
+		return 1
+	}
+	return handMost
+}
+
 // takeSome deals new entries and claims up to n calls.
 func (g *Group) takeSome(ctx context.Context, n int) (taken, error) {
 	c := g.cfg
 	token := c.Consumer + ":" + strconv.FormatUint(g.serial.Add(1), 10)
 	args := []any{
-		c.Name, g.begin, 512, c.MaxOpen, n, c.Claim.Milliseconds(), token,
-		c.Remember.Milliseconds(), c.RememberMost, g.key("queue:"),
+		c.Name, g.begin, dealMost, c.MaxOpen, n, c.Claim.Milliseconds(), token,
+		c.Remember.Milliseconds(), c.RememberMost, g.key("queue:"), g.atOnce(),
 	}
 	for _, k := range c.Kinds {
 		args = append(args, string(k))
@@ -183,48 +214,56 @@ func (g *Group) readTaken(reply []any) (taken, error) {
 	t.last, _ = reply[1].(string)
 	for _, v := range reply[4:] {
 		f, ok := v.([]any)
-		if !ok || len(f) != 6 {
+		if !ok || len(f) < 6 {
 			return taken{}, fmt.Errorf("take events: answer %v", v)
 		}
-		cl := &claim{abandoned: f[5] == int64(1)}
+		cl := &claim{abandoned: f[3] == int64(1)}
 		cl.call, _ = f[0].(string)
 		cl.token, _ = f[1].(string)
-		cl.setEntry(f[2], f[3], f[4])
+		cl.setEntries(f[2], f[4:])
 		t.claims = append(t.claims, cl)
 	}
 	return t, nil
 }
 
-func (c *claim) setEntry(entry, json, attempt any) {
-	c.entry, _ = entry.(string)
-	c.json, _ = json.(string)
+// setEntries reads ids and JSON, which take turns.
+func (c *claim) setEntries(attempt any, list []any) {
 	n, _ := attempt.(int64)
-	c.attempt = int(n)
+	c.attempt, c.entries = int(n), nil
+	for pair := range slices.Chunk(list, 2) {
+		var e claimed
+		e.id, _ = pair[0].(string)
+		e.json, _ = pair[len(pair)-1].(string)
+		c.entries = append(c.entries, e)
+	}
 }
 
-// conclude tells Redis what became of the claimed entry. It returns false when
-// the call is not ours any more: done with, parked, or lost.
+// conclude tells Redis what became of the claimed entries. It returns false
+// when the call is not ours any more: done with, parked, or lost.
 func (g *Group) conclude(ctx context.Context, c *claim, o outcome, goOn bool) (bool, error) {
 	next := 0
 	if goOn {
-		next = 1
+		next = g.atOnce()
 	}
 	keys := []string{
 		g.client.keys.events(), g.key("calls"), g.key("open"), g.key("claims"),
 		g.key("tries"), g.key("kept"), g.key("why"), g.client.keys.dead(g.cfg.Name),
 	}
-	reply, err := g.lua.finish.Run(ctx, g.client.rdb, keys, c.call, c.token, o.what, o.after.Milliseconds(),
-		o.reason, g.cfg.Claim.Milliseconds(), next, g.key("queue:"), c.entry).Slice()
+	args := []any{c.call, c.token, o.what, o.after.Milliseconds(), o.reason, g.cfg.Claim.Milliseconds(), next, g.key("queue:")}
+	for _, e := range c.entries {
+		args = append(args, e.id)
+	}
+	reply, err := g.lua.finish.Run(ctx, g.client.rdb, keys, args...).Slice()
 	if err != nil {
 		return false, fmt.Errorf("finish event: %w", err)
 	}
 	switch {
-	case len(reply) == 4:
-		c.setEntry(reply[1], reply[2], reply[3])
+	case len(reply) >= 4:
+		c.setEntries(reply[1], reply[2:])
 		return true, nil
 	case len(reply) == 1 && reply[0] == int64(0):
 		g.counts.lost.Add(1)
-		g.log.Warn("claim on a call was lost", "call", c.call, "entry", c.entry)
+		g.log.Warn("claim on a call was lost", "call", c.call, "entry", c.entries[0].id)
 	}
 	return false, nil
 }

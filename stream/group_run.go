@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime/debug"
-	"strings"
 	"sync"
 	"time"
 
@@ -45,7 +43,8 @@ func (g *Group) dealing(ctx, working context.Context, bell *bell, stop func(erro
 	var wait backoff
 	var away loudness
 	for ctx.Err() == nil {
-		t, err := g.takeSome(ctx, cap(slots)-len(slots))
+		free := cap(slots) - len(slots)
+		t, err := g.takeSome(ctx, free)
 		if ctx.Err() == nil && away.report(err) {
 			g.log.Warn("group cannot reach redis", "error", err)
 		}
@@ -57,15 +56,19 @@ func (g *Group) dealing(ctx, working context.Context, bell *bell, stop func(erro
 		for _, c := range t.claims {
 			slots <- struct{}{}
 			workers.Go(func() {
-				if err := g.work(ctx, working, c); err != nil {
+				again, err := g.work(ctx, working, c)
+				if err != nil {
 					stop(err)
+				}
+				if again {
+					poke(bell.rung)
 				}
 				<-slots
 				poke(freed)
 			})
 		}
 		busy := len(slots) == cap(slots)
-		if t.dealt == 0 && (busy || len(t.claims) == 0) {
+		if t.dealt < dealMost && (busy || len(t.claims) < free) {
 			g.rest(ctx, t, bell, freed, busy)
 		}
 	}
@@ -85,11 +88,15 @@ func (g *Group) rest(ctx context.Context, t taken, bell *bell, freed chan struct
 	case t.full:
 		ring = nil
 	default:
+		freed = nil // there is room already
 		bell.arm(t.last)
 	}
 	select {
 	case <-timeout:
 	case <-ring:
+		if g.cfg.Gather > 0 {
+			sleep(ctx, g.cfg.Gather)
+		}
 	case <-freed:
 	case <-ctx.Done():
 	}
@@ -224,96 +231,5 @@ func (g *Group) renewAll(ctx context.Context) error {
 			c.timer.Reset(0)
 		}
 	}
-	return nil
-}
-
-// work handles the entries of a claimed call, one after the other, until none
-// is left or one must wait. It returns an error only to stop the group.
-func (g *Group) work(ctx, working context.Context, c *claim) error {
-	mine, lose := context.WithCancel(working)
-	defer lose()
-	if !g.hold(working, c, lose) {
-		return nil
-	}
-	defer g.release(c)
-	if c.abandoned {
-		g.counts.reclaimed.Add(1)
-		g.log.Warn("call was abandoned by a process that worked on it, taken over", "call", c.call, "attempt", c.attempt)
-	}
-	if ctx.Err() != nil { // the group has ended meanwhile: somebody else may have it at once
-		g.settle(ctx, working, c, outcome{what: "free"})
-		return nil
-	}
-	for {
-		err := g.handle(mine, c)
-		o := decide(err, c.attempt, g.cfg.MaxAttempts, g.cfg.Backoff)
-		stopping := errors.Is(err, ErrStop)
-		if stopping || err != nil && mine.Err() != nil {
-			o = outcome{what: "free", reason: err.Error()} // it was not its fault
-		}
-		g.count(o, c, err)
-		more := g.settle(ctx, working, c, o)
-		if stopping {
-			return err
-		}
-		if !more {
-			return nil
-		}
-	}
-}
-
-func (g *Group) count(o outcome, c *claim, err error) {
-	switch o.what {
-	case "done":
-		g.counts.handled.Add(1)
-	case "dead":
-		g.counts.dead.Add(1)
-		g.log.Error("event given up, it is a dead letter", "entry", c.entry, "call", c.call, "attempts", c.attempt, "error", err)
-	default:
-		g.counts.retried.Add(1)
-		g.log.Info("event will be tried again", "entry", c.entry, "call", c.call,
-			"attempt", c.attempt, "after", o.after.String(), "error", err)
-	}
-}
-
-// settle tells Redis the outcome, as often as it takes.
-func (g *Group) settle(ctx, working context.Context, c *claim, o outcome) bool {
-	var wait backoff
-	for {
-		more, err := g.conclude(working, c, o, ctx.Err() == nil && !c.lost.Load())
-		if err == nil {
-			return more
-		}
-		g.log.Warn("outcome of an event could not be recorded", "entry", c.entry, "error", err)
-		if !wait.wait(working) {
-			return false
-		}
-	}
-}
-
-// handle runs the handler on the claimed entry.
-func (g *Group) handle(ctx context.Context, c *claim) (err error) {
-	if c.json == "" {
-		return fmt.Errorf("%w: event was trimmed before it was delivered", ErrPermanent)
-	}
-	e, err := decode([]byte(c.json))
-	if err != nil {
-		return fmt.Errorf("%w: %w", ErrPermanent, err)
-	}
-	replayed := strings.HasPrefix(c.entry, "d")
-	if !replayed && g.recent.has(e.ID) {
-		g.counts.repeats.Add(1)
-		return nil
-	}
-	defer func() {
-		if p := recover(); p != nil {
-			g.log.Error("handler panicked", "entry", c.entry, "call", c.call, "panic", p, "stack", string(debug.Stack()))
-			err = fmt.Errorf("handler panicked: %v", p)
-		}
-	}()
-	if err := g.cfg.Handle(ctx, Delivery{ID: c.entry, Event: e, Attempt: c.attempt}); err != nil {
-		return err
-	}
-	g.recent.add(e.ID)
 	return nil
 }

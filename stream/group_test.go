@@ -222,3 +222,23 @@ func TestRemovedGroupLeavesNothing(t *testing.T) {
 		t.Fatal("a group without a name was removed")
 	}
 }
+
+// A group that rests hears of a call that is to be tried again soon.
+func TestRetryIsNotLate(t *testing.T) {
+	b := newBench(t)
+	var first, late time.Duration
+	begun := time.Now()
+	runGroup(t, newTestGroup(t, b.client, GroupConfig{Handle: func(_ context.Context, d Delivery) error {
+		if d.Attempt == 1 {
+			first = time.Since(begun)
+			return RetryAfter(errors.New("not now"), 20*time.Millisecond)
+		}
+		late = time.Since(begun) - first
+		return nil
+	}}))
+	appendEvents(t, b.log, 0, 1)
+	eventually(t, "it is done", func() bool { return b.idle(t, "crm")() && b.status(t, "crm").Last != "0-0" })
+	if late < 20*time.Millisecond || late > 500*time.Millisecond {
+		t.Fatal(late)
+	}
+}

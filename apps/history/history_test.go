@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -346,4 +347,49 @@ func TestAFailedWriteIsHandedOverAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	same(t, c, *history.Fold("c1", events))
+}
+
+// Events that are handed over together are written together or not at all.
+func TestEventsTakenTogether(t *testing.T) {
+	s := newStore(t)
+	events := answered("c1", t0, "0911", "", "sales", "sara")
+	others := abandoned("c2", t0, "0912", "sales")
+	bad := slices.Clone(events)
+	bad[5].At = time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC) // no JSON has such a year
+	var wg sync.WaitGroup
+	wg.Go(func() { // may share the transaction and must not suffer
+		if err := s.Take(context.Background(), others...); err != nil {
+			t.Error(err)
+		}
+	})
+	if err := s.Take(t.Context(), bad...); !errors.Is(err, history.ErrUnfit) {
+		t.Fatal(err)
+	}
+	wg.Wait()
+	if got, err := s.Events(t.Context(), "c1"); err != nil || len(got) != 0 {
+		t.Fatalf("%d events were written, %v", len(got), err)
+	}
+	again := append(slices.Clone(events[:4]), events...) // as after a process that was killed
+	again = append(again, call.Event{Kind: call.AgentChanged, ID: "a", Agent: "sara"})
+	for range 2 {
+		if err := s.Take(t.Context(), again...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for id, want := range map[string][]call.Event{"c1": events, "c2": others} {
+		c, err := s.Call(t.Context(), id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		same(t, c, *history.Fold(id, want))
+		got, err := s.Events(t.Context(), id)
+		if err != nil || len(got) != len(want) {
+			t.Fatalf("%d events of %s, %v", len(got), id, err)
+		}
+		for i := range got {
+			if got[i].ID != want[i].ID {
+				t.Errorf("%s comes as %d", got[i].ID, i)
+			}
+		}
+	}
 }

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"markaz/call"
 )
 
 // stats are the store's figures.
@@ -36,11 +38,11 @@ func newStats() *stats {
 	}
 }
 
-func (s *stats) took(batch []*taking, fresh int, took time.Duration) {
+func (s *stats) took(events []call.Event, fresh int, took time.Duration) {
 	s.events.WithLabelValues("new").Add(float64(fresh))
-	s.events.WithLabelValues("repeat").Add(float64(len(batch) - fresh))
+	s.events.WithLabelValues("repeat").Add(float64(len(events) - fresh))
 	s.batch.Observe(took.Seconds())
-	if last := batch[len(batch)-1].event.SeenAt; !last.IsZero() {
+	if last := events[len(events)-1].SeenAt; !last.IsZero() {
 		s.last.Set(float64(last.UnixMilli()) / 1000)
 	}
 }

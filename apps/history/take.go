@@ -11,7 +11,7 @@ import (
 	"markaz/call"
 )
 
-// batchMost bounds one transaction, keepMost the calls held in memory.
+// batchMost bounds those who share a transaction, keepMost the calls held in memory.
 const (
 	batchMost = 256
 	keepMost  = 20_000
@@ -20,24 +20,29 @@ const (
 // ErrUnfit says that an event can never be written.
 var ErrUnfit = errors.New("event cannot be written")
 
-// taking is one event that waits to be written.
+// taking are events that wait to be written, all of them or none.
 type taking struct {
-	event call.Event
-	done  chan error // buffered
+	events []call.Event
+	done   chan error // buffered
 }
 
-// Take writes an event and returns when it is on the disk. A repeat changes
+// Take writes events and returns when they are on the disk. A repeat changes
 // nothing. The events of one call must come in their order. An error means
-// that it was not written and may be handed over again. Those who call at the
-// same time share a transaction.
-func (s *Store) Take(ctx context.Context, e call.Event) error {
-	if e.Call == "" || e.Kind.Transient() {
+// that none was written and that they may be handed over again. Those who call
+// at the same time share a transaction.
+func (s *Store) Take(ctx context.Context, events ...call.Event) error {
+	t := &taking{done: make(chan error, 1)}
+	for _, e := range events {
+		if e.Call != "" && !e.Kind.Transient() {
+			t.events = append(t.events, e)
+		}
+	}
+	if len(t.events) == 0 {
 		return nil
 	}
 	if s.stmt.event == nil {
 		return errors.New("write event: the history was opened for reading")
 	}
-	t := &taking{event: e, done: make(chan error, 1)}
 	s.mu.Lock()
 	s.waiting = append(s.waiting, t)
 	lead := !s.busy
@@ -87,12 +92,16 @@ func (s *Store) commit(batch []*taking) error {
 	defer cancel()
 	begun := time.Now()
 	w := &writing{Store: s, changed: map[string]*call.Call{}}
-	err := w.run(ctx, batch)
+	var events []call.Event
+	for _, t := range batch {
+		events = append(events, t.events...)
+	}
+	err := w.run(ctx, events)
 	if err != nil {
 		for id := range w.changed { // they know of events that were not written
 			delete(s.calls, id)
 		}
-		s.stats.failed.Add(float64(len(batch)))
+		s.stats.failed.Add(float64(len(events)))
 		return err
 	}
 	for id, c := range w.changed {
@@ -103,7 +112,7 @@ func (s *Store) commit(batch []*taking) error {
 	if len(s.calls) > keepMost { // they are folded from the file when they are needed again
 		clear(s.calls)
 	}
-	s.stats.took(batch, w.fresh, time.Since(begun))
+	s.stats.took(events, w.fresh, time.Since(begun))
 	return nil
 }
 
@@ -115,14 +124,14 @@ type writing struct {
 	fresh   int // events that were new
 }
 
-func (w *writing) run(ctx context.Context, batch []*taking) (err error) {
+func (w *writing) run(ctx context.Context, events []call.Event) (err error) {
 	if w.tx, err = w.write.BeginTx(ctx, nil); err != nil {
 		return fmt.Errorf("begin to write events: %w", err)
 	}
 	defer func() { _ = w.tx.Rollback() }() // nothing after a commit
-	for _, t := range batch {
-		if err := w.event(ctx, t.event); err != nil {
-			return fmt.Errorf("write event %s: %w", t.event.ID, err)
+	for _, e := range events {
+		if err := w.event(ctx, e); err != nil {
+			return fmt.Errorf("write event %s: %w", e.ID, err)
 		}
 	}
 	for _, c := range w.changed {

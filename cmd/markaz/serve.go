@@ -170,9 +170,17 @@ func (s *server) watchdog(ctx context.Context) {
 
 // follow starts the readers of the log: each sink and the recordings.
 func (s *server) follow(ctx context.Context, work *errgroup.Group) {
+	keep := func(ctx context.Context, d stream.Delivery) error { return s.keeper.Handle(ctx, d.Event) }
 	s.readers(ctx, work, stream.GroupConfig{
-		Name: "recordings", Since: s.born, Kinds: recorder.Kinds(), Parallel: 4,
-		Handle: func(ctx context.Context, d stream.Delivery) error { return s.keeper.Handle(ctx, d.Event) },
+		Name: "recordings", Since: s.born, Kinds: recorder.Kinds(), Parallel: 4, Gather: gather, Handle: keep,
+		HandleAll: func(ctx context.Context, list []stream.Delivery) error { // most of them only tell of the call
+			for _, d := range list {
+				if err := keep(ctx, d); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
 	})
 	for _, sink := range s.sinks {
 		s.readers(ctx, work, stream.GroupConfig{

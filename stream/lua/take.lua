@@ -1,4 +1,3 @@
-#!lua flags=allow-oom
 -- Deals new entries of the stream out to the calls they belong to, and claims
 -- calls that are due. Everything a group has to do lies in its own keys, so
 -- nothing waits in the pending list of the stream.
@@ -6,20 +5,21 @@
 --   ARGV: 1 group, 2 id to begin at, 3 most entries to deal, 4 most open
 --         entries, 5 most calls to claim, 6 claim for ms, 7 token,
 --         8 remember ms, 9 remember most, 10 prefix of the queues,
---         11... kinds that are wanted; none: all
+--         11 most entries of a call to hand out,
+--         12... kinds that are wanted; none: all
 -- calls:  call -> when it is due, ms; while claimed, when the claim ends
 -- open:   entry -> ms of its id, for every entry not done with
 -- queues: entries of one call, in order
 -- Answers: {entries dealt, last id dealt, 1 if there is no room for more,
 --           ms until the next call is due or -1,
---           {call, token, entry, JSON or false, number of this try, 1 if abandoned}...}
+--           {call, token, number of this try, 1 if abandoned, {entry, JSON or false}...}...}
 local stream, calls, open, seen, claims, tries, kept, state = unpack(KEYS)
 local group, begin, prefix = ARGV[1], ARGV[2], ARGV[10]
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
 
 local kinds = nil
-for i = 11, #ARGV do
+for i = 12, #ARGV do
   kinds = kinds or {}
   kinds[ARGV[i]] = true
 end
@@ -71,30 +71,14 @@ else
   end
 end
 
-local function payload(entry)
-  if string.sub(entry, 1, 1) == 'd' then
-    return redis.call('HGET', kept, entry)
-  end
-  local found = redis.call('XRANGE', stream, entry, entry)
-  if #found == 0 then
-    return false
-  end
-  for i = 1, #found[1][2], 2 do
-    if found[1][2][i] == 'e' then
-      return found[1][2][i + 1]
-    end
-  end
-  return false
-end
-
 local answer = {dealt, redis.call('HGET', state, 'last') or begin, full, -1}
 for _, call in ipairs(redis.call('ZRANGEBYSCORE', calls, '-inf', now, 'LIMIT', 0, tonumber(ARGV[5]))) do
-  local entry = redis.call('LINDEX', prefix .. call, 0)
-  if entry then
+  if redis.call('EXISTS', prefix .. call) == 1 then
     local abandoned = redis.call('HEXISTS', claims, call)
     redis.call('ZADD', calls, now + tonumber(ARGV[6]), call)
     redis.call('HSET', claims, call, ARGV[7])
-    answer[#answer + 1] = {call, ARGV[7], entry, payload(entry), redis.call('HINCRBY', tries, call, 1), abandoned}
+    answer[#answer + 1] = hand({call, ARGV[7], redis.call('HINCRBY', tries, call, 1), abandoned},
+      stream, kept, prefix .. call, tonumber(ARGV[11]))
   else
     redis.call('ZREM', calls, call)
   end
