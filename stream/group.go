@@ -151,12 +151,15 @@ type taken struct {
 	claims []*claim
 }
 
+// takeEntries is the most that are dealt in one run of the script.
+const takeEntries = 512
+
 // takeSome deals new entries and claims up to n calls.
 func (g *Group) takeSome(ctx context.Context, n int) (taken, error) {
 	c := g.cfg
 	token := c.Consumer + ":" + strconv.FormatUint(g.serial.Add(1), 10)
 	args := []any{
-		c.Name, g.begin, 512, c.MaxOpen, n, c.Claim.Milliseconds(), token,
+		c.Name, g.begin, takeEntries, c.MaxOpen, n, c.Claim.Milliseconds(), token,
 		c.Remember.Milliseconds(), c.RememberMost, g.key("queue:"),
 	}
 	for _, k := range c.Kinds {
@@ -166,7 +169,7 @@ func (g *Group) takeSome(ctx context.Context, n int) (taken, error) {
 		g.client.keys.events(), g.key("calls"), g.key("open"), g.key("seen"),
 		g.key("claims"), g.key("tries"), g.key("kept"), g.key("state"),
 	}
-	reply, err := g.lua.take.Run(ctx, g.client.rdb, keys, args...).Slice()
+	reply, err := g.client.run(ctx, g.lua.take, keys, args...).Slice()
 	if err != nil {
 		return taken{}, fmt.Errorf("take events: %w", err)
 	}
@@ -213,7 +216,7 @@ func (g *Group) conclude(ctx context.Context, c *claim, o outcome, goOn bool) (b
 		g.client.keys.events(), g.key("calls"), g.key("open"), g.key("claims"),
 		g.key("tries"), g.key("kept"), g.key("why"), g.client.keys.dead(g.cfg.Name),
 	}
-	reply, err := g.lua.finish.Run(ctx, g.client.rdb, keys, c.call, c.token, o.what, o.after.Milliseconds(),
+	reply, err := g.client.run(ctx, g.lua.finish, keys, c.call, c.token, o.what, o.after.Milliseconds(),
 		o.reason, g.cfg.Claim.Milliseconds(), next, g.key("queue:"), c.entry).Slice()
 	if err != nil {
 		return false, fmt.Errorf("finish event: %w", err)
