@@ -57,8 +57,17 @@ func (c *Client) meet(ctx context.Context, hash string) error {
 	return nil
 }
 
-// heal runs the script of that name. A Redis that does not let us is used all
-// the same: it fails only where a write of any kind would fail now.
+// heal runs the script of that name, which undoes what a transaction of ours
+// that was half written when Redis was killed does to the stream, the counts
+// of the writers, the groups and their dead letters. The rest needs none: notes
+// are written by single commands, which no such file is cut inside of; of a
+// lease only the epoch may grow, and its end is a point in time, not a span.
+// Nor is there anything to undo when a group was being created: take.lua does
+// that in a run of its own. Left is that a clock set back between the kill and
+// the start can make ids that lie past the seam.
+//
+// A Redis that does not let us is used all the same: this fails only where a
+// write of any kind would fail now.
 func (c *Client) heal(ctx context.Context) error {
 	var rdb redis.Scripter = c.rdb
 	if single, ok := c.rdb.(*redis.Client); ok {
