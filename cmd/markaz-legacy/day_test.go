@@ -72,7 +72,7 @@ func TestBusyDay(t *testing.T) {
 	met := s.trouble(ctx, pbx, rand.New(rand.NewPCG(seed, 2)))
 	wg.Wait()
 	pbx.Print(last.Format("02/01/06 03:04PM") + "   299    LOG OUT")
-	s.until(90*time.Second, "the last record", func(e call.Event) bool { return e.Kind == call.AgentChanged && e.Address == "299" })
+	s.until("the last record", func(e call.Event) bool { return e.Kind == call.AgentChanged && e.Address == "299" })
 	s.stop()
 	t.Logf("%d calls, %d lines; %s; %.1f MB of events, %.1f MB of journal", len(truth), len(printed), met, s.size(), s.onDisk("journal"))
 	for _, fault := range testbed.Compare(truth, s.calls()) {

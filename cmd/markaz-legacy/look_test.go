@@ -92,9 +92,9 @@ func TestSourceIsTested(t *testing.T) {
 
 	leave(t, filepath.Join(recorder, "Archive", "03", "a.gsm"), called.Add(time.Minute))
 	s.start()
-	s.until(30*time.Second, "the call that came during the test", func(e call.Event) bool { return e.Kind == call.CallEnded && e.Source == "good" })
+	s.until("the call that came during the test", func(e call.Event) bool { return e.Kind == call.CallEnded && e.Source == "good" })
 	s.answers(web)
-	stopped := s.until(30*time.Second, "the recording", func(e call.Event) bool { return e.Kind == call.RecordingStopped })
+	stopped := s.until("the recording", func(e call.Event) bool { return e.Kind == call.RecordingStopped })
 	fetched(t, web, stopped)
 	s.wants(exitOK, []string{"The sidecar at work", "connected: true"}, "test", "good")
 	s.stop()
