@@ -91,6 +91,7 @@ func TestObservedCallsBesideHandledOnes(t *testing.T) {
 func (h *house) dialsOut(ctx context.Context, phone *testbed.Phone) {
 	h.t.Helper()
 	provider := testbed.NewProvider(h.t, h.Bed)
+	provider.OnCall(testbed.Ignore)
 	near, err := phone.Dial(ctx, "988776655", testbed.From("Reza", "102"))
 	h.must(err)
 	far, err := provider.NextCall(ctx)
