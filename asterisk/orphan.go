@@ -83,13 +83,15 @@ func (s *Switch) leftAlone(gone *leg) {
 // lease.
 const leftPatience = time.Second
 
-// callersOf returns the callers' legs of a call that are in Stasis, or about
-// to be.
+// isCaller reports whether a leg is a caller's, in Stasis or about to be.
+func (l *leg) isCaller() bool { return !l.made && l.stage != held }
+
+// callersOf returns the callers' legs of a call.
 func (r *registry) callersOf(callID string) (ids []string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, l := range r.calls[callID] {
-		if !l.made && l.stage != held {
+		if l.isCaller() {
 			ids = append(ids, l.id)
 		}
 	}
@@ -100,7 +102,7 @@ func (r *registry) callersOf(callID string) (ids []string) {
 func (r *registry) notable(callID string) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return slices.ContainsFunc(r.calls[callID], func(l *leg) bool { return !l.made && l.stage != held && len(l.plays) == 0 })
+	return slices.ContainsFunc(r.calls[callID], func(l *leg) bool { return l.isCaller() && len(l.plays) == 0 })
 }
 
 // madeFor returns the phones that were called for a call.

@@ -57,15 +57,7 @@ func TestWhatWasDoneTogetherIsNotDoneAgain(t *testing.T) {
 	var most atomic.Int64
 	g := newTestGroup(t, b.client, together(f, &most))
 	runGroup(t, g)
-	for round := range 3 {
-		appendEvents(t, b.log, round*200, round*200+200)
-		eventually(t, "some are done", func() bool { return f.count() > round*200+100 })
-		if err := b.client.rdb.FlushAll(t.Context()).Err(); err != nil {
-			t.Fatal(err)
-		}
-	}
-	eventually(t, "all is done", func() bool { return f.count() >= 600 && b.idle(t, "crm")() })
-	f.want(t, 0, 600)
+	b.emptiedUnder(t, f)
 	if st := g.Stats(); st.Repeats == 0 || st.Handled < 600 {
 		t.Fatalf("%+v", st)
 	}

@@ -33,6 +33,12 @@ func TestGroupSurvivesKilledRedis(t *testing.T) {
 func TestGroupSurvivesEmptiedRedis(t *testing.T) {
 	b, f := newBench(t), newEffects()
 	runGroup(t, newTestGroup(t, b.client, GroupConfig{Handle: handled(f)}))
+	b.emptiedUnder(t, f)
+}
+
+// emptiedUnder empties Redis while the group of that work, crm, is at it.
+func (b *bench) emptiedUnder(t *testing.T, f *effects) {
+	t.Helper()
 	for round := range 3 {
 		appendEvents(t, b.log, round*200, round*200+200)
 		eventually(t, "some are done", func() bool { return f.count() > round*200+100 })
