@@ -40,19 +40,23 @@ func (c *Client) run(ctx context.Context, s *redis.Script, keys []string, args .
 // meet heals a Redis that has just begun and then, not before, teaches it our
 // scripts, all of them. Any number of processes may do so at the same time.
 func (c *Client) meet(ctx context.Context, hash string) error {
-	c.meeting.Lock()
-	defer c.meeting.Unlock()
-	known, err := c.rdb.ScriptExists(ctx, hash).Result()
-	if err == nil && len(known) == 1 && known[0] {
-		return nil // another goroutine was first
+	if !c.meeting.TryLock() {
+		c.meeting.Lock()
+		if known, err := c.rdb.ScriptExists(ctx, hash).Result(); err == nil && len(known) == 1 && known[0] {
+			c.meeting.Unlock()
+			return nil // another goroutine was first
+		}
 	}
+	defer c.meeting.Unlock()
 	if err := c.heal(ctx); err != nil {
 		return err
 	}
+	p := c.rdb.Pipeline() // callers wait: as few exchanges as can be
 	for _, text := range []string{appendLua, entriesLua + finishLua, leaseLua, renewLua, replayLua, entriesLua + takeLua} {
-		if err := c.rdb.ScriptLoad(ctx, text).Err(); err != nil {
-			return fmt.Errorf("load script: %w", err)
-		}
+		p.ScriptLoad(ctx, text)
+	}
+	if _, err := p.Exec(ctx); err != nil {
+		return fmt.Errorf("load scripts: %w", err)
 	}
 	return nil
 }
