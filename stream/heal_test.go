@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -237,6 +238,85 @@ func (k *ledger) judge(t testing.TB, first *ledger, n int) {
 	if again > 1 || k.wrong != "" || first.wrong != "" {
 		t.Errorf("%d again, order: %q %q", again, first.wrong, k.wrong)
 	}
+}
+
+// Dead letters that were being put back in line when Redis was killed are dead
+// after it, and what an operator does with them then is what counts.
+func TestHalfSaidReplayIsUndone(t *testing.T) {
+	for _, part := range parts()[1:6] {
+		t.Run(fmt.Sprintf("%.3f", part), func(t *testing.T) {
+			server, f := startRedis(t, "always"), newEffects()
+			b := &bench{addr: server.Addr(), log: openLog(t, server.Addr(), t.TempDir()), client: connect(t, server.Addr())}
+			runLog(t, b.log)
+			var fine atomic.Bool
+			work := func() (stop func() error) {
+				return runGroup(t, newTestGroup(t, b.client, GroupConfig{Handle: func(_ context.Context, d Delivery) error {
+					if !fine.Load() && d.Event.ID < eventID(6) {
+						return fmt.Errorf("%w: 422", ErrPermanent)
+					}
+					return f.do(d.Event, func() error { return nil })
+				}}))
+			}
+			stop := work()
+			appendEvents(t, b.log, 0, 70)
+			eventually(t, "all is handled", func() bool { return f.count() == 64 && b.idle(t, "crm")() })
+			if err := stop(); err != nil {
+				t.Fatal(err)
+			}
+			var ids []string
+			for _, d := range deadLetters(t, b, "", 6) {
+				ids = append(ids, d.ID)
+			}
+			if _, err := b.client.Replay(t.Context(), "crm", ids...); err != nil {
+				t.Fatal(err)
+			}
+			server.Kill()
+			cutInside(t, server, ":kept", part)
+			resume(t, server)
+			appendEvents(t, b.log, 70, 100)
+			eventually(t, "all is sent", allSent(b.log))
+			if n, err := b.client.Drop(t.Context(), "crm", ids[:3]...); n != 3 || err != nil {
+				t.Fatal(n, err)
+			}
+			if n, err := b.client.Replay(t.Context(), "crm", ids[3]); n != 1 || err != nil {
+				t.Fatal(n, err)
+			}
+			killAndResume(t, server)
+			fine.Store(true)
+			work()
+			eventually(t, "all is done", func() bool { return allSent(b.log)() && f.count() >= 95 && b.idle(t, "crm")() })
+			if n := f.count(); n != 95 {
+				t.Fatalf("%d done, want all but the two that are still dead and the three that were dropped", n)
+			}
+			if left := deadLetters(t, b, "", 2); left[0].ID != ids[4] || left[1].ID != ids[5] {
+				t.Fatal(left)
+			}
+			b.nothingLeft(t, "crm")
+		})
+	}
+}
+
+// After entries were taken out, Redis cannot tell how far a group is behind.
+func TestLagThatRedisCannotTell(t *testing.T) {
+	b, f := newBench(t), newEffects()
+	appendEvents(t, b.log, 0, 70)
+	eventually(t, "all is sent", allSent(b.log))
+	first := b.client.rdb.XRangeN(t.Context(), "markaz:events", "-", "+", 2).Val()
+	for _, cmd := range [][]any{
+		{"XGROUP", "CREATE", "markaz:events", "crm", first[0].ID},
+		{"HSET", "markaz:group:crm:state", "last", first[0].ID},
+		{"XDEL", "markaz:events", first[1].ID},
+		{"XSETID", "markaz:events", "99999999999999-0"},
+	} {
+		if err := b.client.rdb.Do(t.Context(), cmd...).Err(); err != nil {
+			t.Fatal(cmd, err)
+		}
+	}
+	if n := b.status(t, "crm").Lag; n != 68 {
+		t.Fatal(n)
+	}
+	runGroup(t, newTestGroup(t, b.client, GroupConfig{Handle: handled(f)}))
+	eventually(t, "all is done", func() bool { return f.count() == 68 && b.idle(t, "crm")() })
 }
 
 // A user who may not do what healing needs sends events all the same.

@@ -61,13 +61,6 @@ local first = math.max(now, tonumber(string.match(last, '^%d+')) + 1)
 local fence = string.format('%.0f-18446744073709551615', first - 1)
 if exists then
   redis.call('XSETID', stream, fence)
-  if removed > 0 then -- they never were, so that lags are counted without them
-    local set = {'XSETID', stream, fence, 'ENTRIESADDED', before['entries-added'] - removed}
-    if before['max-deleted-entry-id'] ~= '0-0' then
-      set[6], set[7] = 'MAXDELETEDID', before['max-deleted-entry-id']
-    end
-    redis.call(unpack(set))
-  end
 end
 local seam = last .. ' ' .. fence
 if last ~= fence then
@@ -119,7 +112,7 @@ local function restateGroup(group)
   end
   restate(dead)
   local set = {'XGROUP', 'SETID', stream, group.name, group['last-delivered-id']}
-  if group['entries-read'] then
+  if removed == 0 and group['entries-read'] then -- else Redis counts anew, at the end of the stream
     set[6], set[7] = 'ENTRIESREAD', group['entries-read']
   end
   redis.call(unpack(set))
