@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net"
+	"sync"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -20,6 +21,8 @@ type Client struct {
 	log  *slog.Logger
 	rdb  redis.UniversalClient
 	keys keys
+
+	meeting sync.Mutex // one heals a Redis that has just begun
 }
 
 // keys are the names of what is kept in Redis.
@@ -27,8 +30,10 @@ type keys struct{ prefix string }
 
 func (k keys) events() string                  { return k.prefix + "events" }
 func (k keys) writers() string                 { return k.prefix + "writers" }
+func (k keys) seams() string                   { return k.prefix + "seams" }
+func (k keys) groups() string                  { return k.prefix + "group:" }
 func (k keys) dead(group string) string        { return k.prefix + "dead:" + group }
-func (k keys) group(group, part string) string { return k.prefix + "group:" + group + ":" + part }
+func (k keys) group(group, part string) string { return k.groups() + group + ":" + part }
 func (k keys) note(key string) string          { return k.prefix + "note:" + key }
 func (k keys) lease(name string) string        { return k.prefix + "lease:" + name }
 

@@ -68,7 +68,7 @@ func (c *Client) Replay(ctx context.Context, group string, ids ...string) (int, 
 	for _, id := range ids {
 		args = append(args, id)
 	}
-	n, err := redis.NewScript(replayLua).Run(ctx, c.rdb,
+	n, err := c.run(ctx, redis.NewScript(replayLua),
 		[]string{c.keys.dead(group), key("calls"), key("open"), key("kept")}, args...).Int()
 	if err != nil {
 		return 0, fmt.Errorf("replay dead letters: %w", err)

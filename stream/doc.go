@@ -8,7 +8,8 @@
 // lost its tail, and however this process ends: the spool numbers its records,
 // and one script on Redis keeps the number it holds of each writer together
 // with the events themselves, so that a repeat is skipped and a gap is asked
-// for again.
+// for again. What Redis 7 was killed in the middle of writing, and would run at
+// its start after next, is healed before anything is sent (heal.lua).
 //
 // Reading. [Reader] reads a range, takes a snapshot and follows from there
 // without a gap; the ids it hands out are those of the Redis stream. [Group]

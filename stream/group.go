@@ -197,7 +197,7 @@ func (g *Group) takeSome(ctx context.Context, n int) (taken, error) {
 		g.client.keys.events(), g.key("calls"), g.key("open"), g.key("seen"),
 		g.key("claims"), g.key("tries"), g.key("kept"), g.key("state"),
 	}
-	reply, err := g.lua.take.Run(ctx, g.client.rdb, keys, args...).Slice()
+	reply, err := g.client.run(ctx, g.lua.take, keys, args...).Slice()
 	if err != nil {
 		return taken{}, fmt.Errorf("take events: %w", err)
 	}
@@ -253,7 +253,7 @@ func (g *Group) conclude(ctx context.Context, c *claim, o outcome, goOn bool) (b
 	for _, e := range c.entries {
 		args = append(args, e.id)
 	}
-	reply, err := g.lua.finish.Run(ctx, g.client.rdb, keys, args...).Slice()
+	reply, err := g.client.run(ctx, g.lua.finish, keys, args...).Slice()
 	if err != nil {
 		return false, fmt.Errorf("finish event: %w", err)
 	}

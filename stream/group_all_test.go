@@ -129,7 +129,7 @@ func TestOneOfManyFails(t *testing.T) {
 func TestEventsGather(t *testing.T) {
 	b, s := newBench(t), &steps{}
 	cfg := GroupConfig{
-		Gather:    500 * time.Millisecond,
+		Gather:    3 * time.Second,
 		Handle:    func(_ context.Context, d Delivery) error { s.note(d); return nil },
 		HandleAll: func(_ context.Context, list []Delivery) error { s.note(list...); return nil },
 	}

@@ -218,7 +218,7 @@ func (g *Group) renewAll(ctx context.Context) error {
 		args = append(args, c.call, c.token)
 	}
 	asked := time.Now()
-	held, err := g.lua.renew.Run(ctx, g.client.rdb, []string{g.key("calls"), g.key("claims")}, args...).Int64Slice()
+	held, err := g.client.run(ctx, g.lua.renew, []string{g.key("calls"), g.key("claims")}, args...).Int64Slice()
 	if err != nil {
 		return fmt.Errorf("renew claims: %w", err)
 	}

@@ -14,13 +14,18 @@ import (
 // GroupStatus tells how far a group is.
 type GroupStatus struct {
 	Name   string
-	Lag    int64     // entries not looked at yet; -1 if Redis cannot tell
+	Lag    int64     // entries not looked at yet; up to lagCounted where Redis cannot tell
 	Open   int64     // events dealt to their calls and not done with
 	Calls  int64     // calls with such events
 	Oldest time.Time // when Redis got the oldest of them; zero: none
 	Dead   int64     // dead letters
 	Last   string    // id of the last entry looked at
 }
+
+// lagCounted is how far the lag of a group is counted. Redis knows it, but not
+// after an entry was deleted that the group had not looked at, until the group
+// has come to the end of the stream; nor, after XSETID, there.
+const lagCounted = 1000
 
 // Waiting is a call whose next event has failed and is tried again later.
 type Waiting struct {
@@ -58,12 +63,19 @@ func (c *Client) groupStatus(ctx context.Context, info redis.XInfoGroup) (GroupS
 	open, calls := p.ZCard(ctx, key("open")), p.ZCard(ctx, key("calls"))
 	oldest := p.ZRangeWithScores(ctx, key("open"), 0, 0)
 	dead := p.XLen(ctx, c.keys.dead(info.Name))
+	var ahead *redis.XMessageSliceCmd
+	if info.Lag < 0 {
+		ahead = p.XRangeN(ctx, c.keys.events(), "("+info.LastDeliveredID, "+", lagCounted)
+	}
 	if _, err := p.Exec(ctx); err != nil {
 		return GroupStatus{}, fmt.Errorf("look at group %s: %w", info.Name, err)
 	}
 	st := GroupStatus{
 		Name: info.Name, Lag: info.Lag, Last: info.LastDeliveredID,
 		Open: open.Val(), Calls: calls.Val(), Dead: dead.Val(),
+	}
+	if ahead != nil {
+		st.Lag = int64(len(ahead.Val()))
 	}
 	if z := oldest.Val(); len(z) > 0 {
 		st.Oldest = time.UnixMilli(int64(z[0].Score)).UTC()

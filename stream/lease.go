@@ -58,7 +58,7 @@ func (l *Lease) Epoch() int64 { return l.epoch }
 
 func (l *Lease) ask(ctx context.Context, what string) (int64, error) {
 	key := l.client.keys.lease(l.name)
-	epoch, err := l.script.Run(ctx, l.client.rdb, []string{key, key + ":epoch"},
+	epoch, err := l.client.run(ctx, l.script, []string{key, key + ":epoch"},
 		what, l.owner, l.ttl.Milliseconds(), l.epoch).Int64()
 	if err != nil {
 		return 0, fmt.Errorf("%s lease %s: %w", what, l.name, err)

@@ -37,7 +37,7 @@ type pump struct {
 func newPump(s *spool, c *Client, log *slog.Logger) *pump {
 	return &pump{
 		spool: s, log: log, woken: make(chan struct{}, 1),
-		redis: &redisStore{rdb: c.rdb, keys: c.keys, script: redis.NewScript(appendLua)},
+		redis: &redisStore{client: c, script: redis.NewScript(appendLua)},
 	}
 }
 

@@ -31,8 +31,7 @@ type mark struct{ session, index uint64 }
 
 // redisStore is the store on Redis.
 type redisStore struct {
-	rdb    redis.UniversalClient
-	keys   keys
+	client *Client
 	script *redis.Script
 }
 
@@ -41,7 +40,7 @@ func (s *redisStore) have(ctx context.Context, sessions []uint64) (map[uint64]ui
 	for i, session := range sessions {
 		fields[i] = sessionName(session)
 	}
-	values, err := s.rdb.HMGet(ctx, s.keys.writers(), fields...).Result()
+	values, err := s.client.rdb.HMGet(ctx, s.client.keys.writers(), fields...).Result()
 	if err != nil {
 		return nil, fmt.Errorf("ask redis what it has: %w", err)
 	}
@@ -56,8 +55,8 @@ func (s *redisStore) have(ctx context.Context, sessions []uint64) (map[uint64]ui
 func (s *redisStore) add(ctx context.Context, believed [2]mark, records []record) (uint64, error) {
 	after, err := s.addAll(ctx, believed, records)
 	if redis.HasErrorPrefix(err, "NOSCRIPT") {
-		if err := s.script.Load(ctx, s.rdb).Err(); err != nil {
-			return 0, fmt.Errorf("load script: %w", err)
+		if err := s.client.meet(ctx, s.script.Hash()); err != nil {
+			return 0, err
 		}
 		after, err = s.addAll(ctx, believed, records)
 	}
@@ -67,7 +66,7 @@ func (s *redisStore) add(ctx context.Context, believed [2]mark, records []record
 // addAll runs the script on one part after the other, without waiting for the
 // answers in between: a part whose predecessor failed finds that out by itself.
 func (s *redisStore) addAll(ctx context.Context, believed [2]mark, records []record) (after uint64, err error) {
-	p := s.rdb.Pipeline()
+	p := s.client.rdb.Pipeline()
 	var answers []*redis.Cmd
 	for part := range slices.Chunk(records, scriptEvents) {
 		args := make([]any, 0, 4+5*len(part))
@@ -78,7 +77,7 @@ func (s *redisStore) addAll(ctx context.Context, believed [2]mark, records []rec
 			r := &part[i]
 			args = append(args, r.index, r.id, r.kind, r.key, r.json)
 		}
-		answers = append(answers, p.EvalSha(ctx, s.script.Hash(), []string{s.keys.events(), s.keys.writers()}, args...))
+		answers = append(answers, p.EvalSha(ctx, s.script.Hash(), []string{s.client.keys.events(), s.client.keys.writers()}, args...))
 		believed[0].index = part[len(part)-1].index
 	}
 	// An error of the exchange is the error of the answers.
@@ -100,7 +99,7 @@ func (s *redisStore) forget(ctx context.Context, sessions []uint64) error {
 	for i, session := range sessions {
 		fields[i] = sessionName(session)
 	}
-	if err := s.rdb.HDel(ctx, s.keys.writers(), fields...).Err(); err != nil {
+	if err := s.client.rdb.HDel(ctx, s.client.keys.writers(), fields...).Err(); err != nil {
 		return fmt.Errorf("drop old writers from redis: %w", err)
 	}
 	return nil
