@@ -23,7 +23,7 @@ func (o *Observer) closeGap(snap Snapshot) (closed []call.Event, facts map[strin
 	if o.seen.IsZero() {
 		return nil, nil
 	}
-	gap := span{from: o.seen, to: snap.At}
+	gap := span{from: o.seen, to: snap.Asked}
 	facts = map[string]string{"gap_from": gap.from.UTC().Format(time.RFC3339Nano), "gap_to": gap.to.UTC().Format(time.RFC3339Nano), "gap": "unknown"}
 	list, ok := o.records(gap)
 	missing, err := o.machine.missing(snap)
@@ -54,10 +54,15 @@ func (o *Observer) takeOver() {
 	taken := 0
 	for _, records := range group(list) {
 		_, told := o.machine.toldOf(records)
-		if start := records[0].start; told || handled(records) || start.Before(gap.from.Add(-time.Second)) || start.After(gap.to) {
+		start := records[0].start
+		before := start.Before(gap.from.Add(-time.Second)) && !o.machine.unsaidOf(records)
+		if told || handled(records) || before || start.After(gap.to) {
 			continue
 		}
 		o.tell(o.machine.takenOver(records))
+		for _, r := range records { // its events may still be on their way
+			o.machine.recent[r.unique] = o.machine.at
+		}
 		taken++
 	}
 	o.stats.taken.Add(float64(taken))
@@ -114,6 +119,12 @@ func (m *Machine) toldOf(list []record) (v *conv, told bool) {
 		}
 	}
 	return nil, told
+}
+
+// unsaidOf reports whether records are of a call that began before nobody
+// watched, but of which nothing could be told yet.
+func (m *Machine) unsaidOf(list []record) bool {
+	return slices.ContainsFunc(list, func(r record) bool { return m.unsaid[r.unique] || m.unsaid[r.linked] })
 }
 
 // closeBy tells how a call went on and ended while nobody watched, if it did,

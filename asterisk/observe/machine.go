@@ -21,8 +21,10 @@ type Machine struct {
 	locals   map[string]*channel // one half, by the name that both share
 	convs    []*conv             // living, oldest first
 	handled  func(channel string) (call string)
-	at       time.Time            // of the newest event
+	at       time.Time            // of the newest event, or later if time alone has passed
+	heard    time.Time            // of the last event, by the clock of Asterisk
 	recent   map[string]time.Time // channels that have ended within keepRecent, and when
+	unsaid   map[string]bool      // channels that went unseen before anything was told of their calls
 	out      []call.Event
 	spanned  []*conv // that were going on while nobody watched, and are over
 }
@@ -39,7 +41,7 @@ func NewMachine(cfg Config, handled func(channel string) string) (*Machine, erro
 	}
 	return &Machine{
 		cfg: cfg, names: names{patterns: p, none: regexp.MustCompile(noTelephone)}, handled: handled,
-		recent:   map[string]time.Time{},
+		recent: map[string]time.Time{}, unsaid: map[string]bool{},
 		channels: map[string]*channel{}, bridges: map[string]*bridge{}, locals: map[string]*channel{},
 	}, nil
 }
@@ -51,8 +53,11 @@ func (m *Machine) Step(raw []byte) ([]call.Event, error) {
 	if err := json.Unmarshal(raw, &msg); err != nil {
 		return nil, fmt.Errorf("read event of Asterisk: %w", err)
 	}
-	if msg.Timestamp.After(m.at) {
-		m.at = msg.Timestamp.Time
+	if at := msg.Timestamp.Time; !at.IsZero() {
+		m.heard = at
+	}
+	if m.heard.After(m.at) {
+		m.at = m.heard
 	}
 	m.take(&msg)
 	m.ripen()
@@ -70,12 +75,18 @@ func (m *Machine) Tick(now time.Time) []call.Event {
 		m.at = now
 	}
 	m.ripen()
+	return m.told()
+}
+
+// lapse forgets the channels that ended long ago. It is not for a time whose
+// records are still to be read.
+func (m *Machine) lapse() {
+	clear(m.unsaid)
 	for id, ended := range m.recent {
 		if m.at.Sub(ended) > keepRecent {
 			delete(m.recent, id)
 		}
 	}
-	return m.told()
 }
 
 func (m *Machine) told() []call.Event {
@@ -161,6 +172,9 @@ func (m *Machine) created(msg *message) {
 	w := msg.Channel
 	if w == nil || m.channels[w.ID] != nil {
 		return
+	}
+	if _, ended := m.recent[w.ID]; ended {
+		return // it was told from its record
 	}
 	c := m.add(w)
 	switch {

@@ -93,14 +93,23 @@ func (o *Observer) tick(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			o.mu.Lock()
-			if o.stats.isUp() {
-				o.takeOver()
-				o.amend()
-				o.tell(o.machine.Tick(o.dep.Now().Add(-patience)))
-			}
-			o.mu.Unlock()
+			o.second()
 		}
+	}
+}
+
+// second is what one second brings.
+func (o *Observer) second() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if !o.stats.isUp() {
+		return
+	}
+	o.takeOver()
+	o.amend()
+	o.tell(o.machine.Tick(o.dep.Now().Add(-patience)))
+	if o.owed.to.IsZero() {
+		o.machine.lapse()
 	}
 }
 
@@ -123,7 +132,8 @@ func (o *Observer) Event(e ari.Event) {
 		o.dep.Log.Warn("event of Asterisk not understood", "err", err)
 		return
 	}
-	o.seen = e.At
+	// Not when it came: what Asterisk said before that may still be on its way.
+	o.seen = o.machine.heard
 	o.tell(events)
 }
 
@@ -155,6 +165,11 @@ func (o *Observer) Connected(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	return o.resume(snap)
+}
+
+// resume tells what has changed until a snapshot was taken.
+func (o *Observer) resume(snap Snapshot) error {
 	closed, facts := o.closeGap(snap)
 	events, err := o.machine.Reconcile(snap)
 	if err != nil {
@@ -163,7 +178,7 @@ func (o *Observer) Connected(ctx context.Context) error {
 	events[len(events)-1].Data = facts
 	o.tell(closed)
 	o.tell(events)
-	o.seen, o.tried = snap.At, false
+	o.seen, o.tried = snap.Asked, false
 	o.stats.connection(true)
 	o.dep.Log.Info("observing", "app", o.cfg.App, "calls", len(o.machine.convs), "gap", facts)
 	return nil
@@ -175,7 +190,7 @@ func (o *Observer) look(ctx context.Context) (snap Snapshot, err error) {
 	if err != nil {
 		return snap, fmt.Errorf("read start-up time: %w", err)
 	}
-	snap.Reason = call.Unseen
+	snap.Asked, snap.Reason = o.dep.Now(), call.Unseen
 	started := time.Time(info.StatusInfo.StartupTime)
 	if !o.started.IsZero() && !o.started.Equal(started) {
 		snap.Reason = call.Restarted

@@ -85,8 +85,8 @@ func (w *watch) startObserver(change ...func(*observe.Config, *observe.Deps)) {
 	log := slog.New(slog.NewTextHandler(w.t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))
 	dep := observe.Deps{ARI: ariConfig(w.bed), Log: log, Now: time.Now, Sink: func(e call.Event) { w.loop.Post(w.ctx, e) }}
 	for _, e := range w.mem.all() {
-		if e.Observed && e.Live && e.SeenAt.After(dep.Last) {
-			dep.Last = e.SeenAt
+		if e.Observed && e.Live && e.At.After(dep.Last) {
+			dep.Last = e.At
 		}
 		if e.Kind == call.LegEnded {
 			dep.Told = append(dep.Told, e.Leg)

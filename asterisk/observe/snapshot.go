@@ -13,6 +13,7 @@ import (
 
 // Snapshot is all that Asterisk has at one moment.
 type Snapshot struct {
+	Asked    time.Time // all that began later is told by events
 	At       time.Time
 	Channels json.RawMessage   // as ARI lists them
 	Bridges  json.RawMessage   //
@@ -134,13 +135,14 @@ func (m *Machine) forget(p picture) {
 	for _, w := range p.channels {
 		here[w.ID] = true
 	}
+	var gone []*channel
 	for id, c := range m.channels {
 		c.bridge = nil
 		if here[id] {
 			continue
 		}
+		gone = append(gone, c)
 		delete(m.channels, id)
-		m.recent[id] = m.at
 		if m.locals[c.pair] == c {
 			delete(m.locals, c.pair)
 		}
@@ -149,6 +151,13 @@ func (m *Machine) forget(p picture) {
 			if v.holder == c {
 				v.holder = nil
 			}
+		}
+	}
+	for _, c := range gone {
+		if v := c.conv; v == nil || len(v.channels) == 0 && !v.started && !v.silent {
+			m.unsaid[c.id] = true
+		} else {
+			m.recent[c.id] = m.at
 		}
 	}
 	clear(m.bridges)

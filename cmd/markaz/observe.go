@@ -51,8 +51,8 @@ func (w *watched) note(e call.Event) {
 	if !e.Observed || !e.Live {
 		return
 	}
-	if e.SeenAt.After(w.last) {
-		w.last = e.SeenAt
+	if e.At.After(w.last) {
+		w.last = e.At
 	}
 	if e.Kind == call.LegEnded {
 		if w.legs == nil {

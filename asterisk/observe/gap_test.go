@@ -1,0 +1,158 @@
+package observe
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"markaz/asterisk/ari"
+	"markaz/call"
+)
+
+// noon is when the scenes of these tests begin.
+var noon = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+
+// scene is an Observer without an Asterisk: what that says, and writes to its
+// records, is said here.
+type scene struct {
+	*Observer
+	t    *testing.T
+	now  time.Time
+	told []call.Event
+}
+
+func newScene(t *testing.T) *scene {
+	s := &scene{t: t, now: noon}
+	cfg := DefaultConfig()
+	cfg.Source, cfg.CDR, cfg.CDRZone = "pbx", filepath.Join(t.TempDir(), "Master.csv"), "UTC"
+	o, err := New(cfg, Deps{
+		ARI: ari.DefaultConfig(), Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return s.now },
+		Sink: func(e call.Event) { s.told = append(s.told, e) },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Observer = o
+	s.records()
+	s.connect()
+	return s
+}
+
+// connect has Asterisk answer, with no channels.
+func (s *scene) connect() {
+	s.t.Helper()
+	if err := s.resume(Snapshot{Asked: s.now, At: s.now, Channels: []byte("[]"), Bridges: []byte("[]")}); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// hear has an event of the nth channel come late: Asterisk said it before.
+func (s *scene) hear(late time.Duration, kind string, n int, state string) {
+	at := s.now.Add(-late).Format("2006-01-02T15:04:05.000-0700")
+	raw := fmt.Sprintf(`{"type":%q,"timestamp":%q,"channel":{"id":%q,"name":"PJSIP/trunk-%08x","state":%q,"creationtime":%q,
+		"caller":{"number":"0912%d"},"dialplan":{"context":"from-trunk","exten":"0211"}}}`, kind, at, unique(n), n, state, at, n)
+	s.Event(ari.Event{Raw: []byte(raw), At: s.now})
+}
+
+func unique(n int) string { return fmt.Sprintf("1795319802.%d", n) }
+
+// records is what the file of the PBX has.
+func (s *scene) records(rows ...string) {
+	s.t.Helper()
+	text := ""
+	for _, r := range rows {
+		text += r + "\n"
+	}
+	if err := os.WriteFile(s.cfg.CDR, []byte(text), 0o600); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// row is a call by the nth channel that nobody picked up, in seconds after noon.
+func row(n, from, to int) string {
+	at := func(s int) string { return noon.Add(time.Duration(s) * time.Second).Format(time.DateTime) }
+	return fmt.Sprintf(`"","0912%d","101","ext-local","","PJSIP/trunk-%08x","PJSIP/101-0000ffff","Dial","","%s",,"%s",9,0,"NO ANSWER","DOCUMENTATION",%q,""`,
+		n, n, at(from), at(to), unique(n))
+}
+
+// outage has nobody watch for so long, and then waits until the records of that
+// time are read.
+func (s *scene) outage(d time.Duration) {
+	s.t.Helper()
+	s.Lost(errors.New("cut"))
+	s.now = s.now.Add(d)
+	s.connect()
+	s.stats.connection(true)
+	for range 4 {
+		s.now = s.now.Add(time.Second)
+		s.second()
+	}
+}
+
+// started lists from whom calls were told, each time.
+func (s *scene) started() (from []string) {
+	for _, e := range s.told {
+		if e.Kind == call.CallStarted {
+			from = append(from, e.From)
+		}
+	}
+	slices.Sort(from)
+	return from
+}
+
+func (s *scene) want(from ...string) {
+	s.t.Helper()
+	if got := s.started(); !slices.Equal(got, from) {
+		s.t.Errorf("calls told of %q, want %q", got, from)
+	}
+}
+
+// Asterisk's events come late, as on a busy machine, and then no more: what
+// they had not told yet is in the records before the time of the loss.
+func TestGapBeginsWithTheLastWordOfAsterisk(t *testing.T) {
+	s := newScene(t)
+	s.now = noon.Add(20 * time.Second)
+	s.hear(9*time.Second, "ChannelCreated", 1, "Ring")
+	s.hear(8*time.Second, "ChannelDestroyed", 1, "Ring")
+	s.records(row(1, 11, 12), row(2, 13, 15), row(3, 19, 21))
+	s.outage(5 * time.Second)
+	s.want("09121", "09122", "09123")
+}
+
+// A channel that has not begun to ring, when nobody watches any more, is a call
+// that is still to be told, however long ago it came.
+func TestGapTakesCallsThatWereOnlySeen(t *testing.T) {
+	s := newScene(t)
+	s.hear(0, "ChannelCreated", 1, "Down")
+	s.now = noon.Add(10 * time.Second)
+	s.hear(0, "ChannelCreated", 2, "Ring")
+	s.records(row(1, 0, 12), row(2, 10, 13), row(3, 0, 13))
+	s.outage(5 * time.Second)
+	s.want("09121", "09122") // the third began before, and nothing was seen of it: not ours to tell
+}
+
+// However long nobody watches: a call that ended just before is not told again.
+func TestGapDoesNotRepeatCalls(t *testing.T) {
+	s := newScene(t)
+	s.hear(0, "ChannelCreated", 1, "Ring")
+	s.now = noon.Add(400 * time.Millisecond)
+	s.hear(0, "ChannelDestroyed", 1, "Ring")
+	s.records(row(1, 0, 0), row(2, 60, 61))
+	s.outage(10 * time.Minute)
+	s.want("09121", "09122")
+}
+
+// What was told from a record is not told again by events that come later still.
+func TestGapIsNotToldTwice(t *testing.T) {
+	s := newScene(t)
+	s.records(row(1, 5, 6))
+	s.outage(7 * time.Second)
+	s.hear(6*time.Second, "ChannelCreated", 1, "Ring")
+	s.hear(5*time.Second, "ChannelDestroyed", 1, "Ring")
+	s.want("09121")
+}
