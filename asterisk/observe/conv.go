@@ -30,7 +30,12 @@ type conv struct {
 	over     time.Time
 	spans    bool       // it was going on while nobody watched
 	past     []*channel // those of its channels that have ended since
+	left     []string   // names of the parties that were told last of those that are gone
 }
+
+// mostLeft bounds those: of a call that rings many for long, the records of the
+// last are of interest.
+const mostLeft = 32
 
 // stay is a wait in a queue.
 type stay struct {

@@ -139,7 +139,7 @@ func (m *Machine) closeBy(v *conv, list []record, missing map[string]bool) []cal
 	}
 	t := &taking{m: m, id: v.id, key: v.id}
 	strangers := slices.DeleteFunc(slices.Clone(list), func(r record) bool {
-		return slices.ContainsFunc(v.channels, func(c *channel) bool { return c.name == r.partner })
+		return slices.Contains(v.left, r.partner) || slices.ContainsFunc(v.channels, func(c *channel) bool { return c.name == r.partner })
 	})
 	end := t.partners(strangers)
 	for _, r := range list {
@@ -157,15 +157,17 @@ func (m *Machine) closeBy(v *conv, list []record, missing map[string]bool) []cal
 		m.out[len(m.out)-1].GrainMS = 1000
 	}
 	for _, c := range v.channels {
-		if c.leg == nil || !c.leg.told || c.leg.answered {
+		if c.leg == nil || !c.leg.told || c.leg.answered && v.answered {
 			continue
 		}
 		for _, r := range list {
 			if r.answer.IsZero() || r.disposition != "ANSWERED" || c.name != r.partner {
 				continue
 			}
-			c.leg.answered = true
-			say(c, call.Event{Kind: call.LegAnswered, At: r.answer})
+			if !c.leg.answered {
+				c.leg.answered = true
+				say(c, call.Event{Kind: call.LegAnswered, At: r.answer})
+			}
 			if !v.answered && c.leg.role.Person() {
 				v.answered = true
 				say(c, call.Event{Kind: call.CallAnswered, At: r.answer})

@@ -1,12 +1,15 @@
 package observe
 
 import (
+	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -155,4 +158,110 @@ func TestGapIsNotToldTwice(t *testing.T) {
 	s.hear(6*time.Second, "ChannelCreated", 1, "Ring")
 	s.hear(5*time.Second, "ChannelDestroyed", 1, "Ring")
 	s.want("09121")
+}
+
+// Wherever in a call Asterisk falls silent, records tell the rest: it is one
+// call, with who answered it, and nobody is in it twice.
+func TestGapAnywhereInACall(t *testing.T) {
+	for _, shape := range []string{"inbound_answered", "ring_group_of_phones", "ring_group_by_Local_channels"} {
+		for _, version := range []string{"16", "22"} {
+			t.Run(shape+"."+version, func(t *testing.T) {
+				text, err := os.ReadFile(filepath.Join("testdata", shape+"."+version+".ari"))
+				if err != nil {
+					t.Fatal(err)
+				}
+				lines := bytes.Split(bytes.TrimSpace(text), []byte("\n"))
+				for n := range len(lines) + 1 {
+					s := newScene(t)
+					answers, rows := s.recordsOf(lines)
+					s.records(rows...)
+					for _, l := range lines[:n] {
+						s.Event(ari.Event{Raw: l, At: s.now})
+					}
+					if n == 0 { // of the time before the first event nothing is owed
+						s.seen = s.now.Add(-time.Second)
+					}
+					s.outage(10 * time.Second)
+					s.wantAnswered(fmt.Sprintf("cut before event %d of %d", n, len(lines)), answers)
+				}
+			})
+		}
+	}
+}
+
+// recordsOf makes the records of a call that was recorded event by event, and
+// says which telephone answers. It sets the clock to when the call ended.
+func (s *scene) recordsOf(lines [][]byte) (answers string, rows []string) {
+	s.t.Helper()
+	var caller *wireChannel
+	var began, up, end time.Time
+	halves, phones := map[string]*wireChannel{}, []*wireChannel{}
+	for _, l := range lines {
+		var m message
+		if err := json.Unmarshal(l, &m); err != nil {
+			s.t.Fatal(err)
+		}
+		c := m.Channel
+		end = m.Timestamp.Time
+		switch {
+		case c == nil:
+		case m.Type == "ChannelStateChange" && c.State == stateUp && strings.HasPrefix(c.Name, "PJSIP/") && answers == "":
+			answers, up = c.Name, end
+		case m.Type != "ChannelCreated":
+		case caller == nil:
+			caller, began = c, end
+		case strings.HasPrefix(c.Name, "Local/"):
+			halves[c.Name] = c
+		default:
+			phones = append(phones, c)
+		}
+	}
+	row := func(by *wireChannel, partner string, answered bool) {
+		at, how := "", "NO ANSWER"
+		if answered {
+			at, how = up.Format(time.DateTime), "ANSWERED"
+		}
+		rows = append(rows, fmt.Sprintf(`"",%q,"6101","ext-group","",%q,%q,"Dial","","%s","%s","%s",1,1,%q,"DOCUMENTATION",%q,""`,
+			caller.Caller.Number, by.Name, partner, began.Format(time.DateTime), at, end.Format(time.DateTime), how, by.ID))
+	}
+	for _, p := range phones {
+		by := caller
+		for name, half := range halves {
+			if ext := extension(p.Name); strings.HasPrefix(name, "Local/"+ext+"@") && strings.HasSuffix(name, ";2") {
+				row(caller, strings.TrimSuffix(name, "2")+"1", p.Name == answers)
+				by = half
+			}
+		}
+		row(by, p.Name, p.Name == answers)
+	}
+	s.now = end
+	return extension(answers), rows
+}
+
+// extension is that of a channel PJSIP/EXTENSION-00000000.
+func extension(name string) string { return strings.TrimPrefix(name, "PJSIP/")[:3] }
+
+func (s *scene) wantAnswered(when, ext string) {
+	s.t.Helper()
+	book := call.Book{}
+	for _, e := range s.told {
+		book.Apply(e)
+	}
+	if len(book) != 1 {
+		s.t.Fatalf("%s: %d calls", when, len(book))
+	}
+	for _, c := range book {
+		seen := map[string]bool{}
+		for i := range c.Legs {
+			l := &c.Legs[i]
+			// One that was not told to have ended is closed by the owner of the calls.
+			if seen[l.Address] || l.Ended != nil && l.Address == ext && l.Result != call.Answered {
+				s.t.Errorf("%s: %+v", when, *l)
+			}
+			seen[l.Address] = true
+		}
+		if c.Answered == nil || !seen[ext] {
+			s.t.Errorf("%s: answered %v, %v", when, c.Answered, seen)
+		}
+	}
 }
