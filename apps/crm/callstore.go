@@ -1,9 +1,11 @@
 package crm
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"markaz/call"
@@ -122,6 +124,15 @@ func (s *storeConn) Deliver(ctx context.Context, e call.Event, r call.Call) erro
 	}
 	// After a failure too: what was told must not be told twice.
 	return errors.Join(w.save(), err)
+}
+
+// local is a number as such a CRM has it of its customers: as it is written in
+// its country, without the release code of an extension. "" if none can be told.
+func (d Deps) local(e164 string) string {
+	if d.Local == nil || !strings.HasPrefix(e164, "+") {
+		return ""
+	}
+	return d.Local(e164)
 }
 
 func (s *storeConn) key(callID string) string { return s.kind + ":" + s.dep.Sink + ":" + callID }
@@ -253,10 +264,11 @@ func stamp(t *time.Time) string {
 
 func (w *storeWork) call() storeCall {
 	r := w.record
-	number := r.From
+	number, e164 := r.From, r.FromE164
 	if r.Direction == call.Outbound || r.Direction == call.Internal {
-		number = r.To
+		number, e164 = r.To, r.ToE164
 	}
+	number = cmp.Or(w.dep.local(e164), number)
 	if number == "" {
 		number = "unknown" // the field must not be empty
 	}

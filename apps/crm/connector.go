@@ -151,7 +151,10 @@ type Deps struct {
 	Files   Files
 	Now     func() time.Time
 	Chance  func() float64 // from [0, 1), evenly
-	Logger  *slog.Logger
+	// Local writes an international number as people here do, "" if it cannot.
+	// Nil: it never can.
+	Local  func(e164 string) string
+	Logger *slog.Logger
 	// Catalogue has the sentences that are written into CRMs; nil means that
 	// Open reads it.
 	Catalogue *lang.Catalogue

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -94,8 +95,16 @@ func deps(l logbook, c *clock, f *facts) Deps {
 	return Deps{
 		Catalogue: sentences(),
 		History:   l.history, Report: f.report, Now: c.now, Logger: quiet(),
-		Chance: func() float64 { return 0.5 },
+		Chance: func() float64 { return 0.5 }, Local: iranian,
 	}
+}
+
+// iranian writes numbers as they are written in Iran.
+func iranian(e164 string) string {
+	if rest, ok := strings.CutPrefix(e164, "+98"); ok {
+		return "0" + rest
+	}
+	return "00" + e164[1:]
 }
 
 // queued is the log of a caller who waits, talks to an agent, and is recorded.

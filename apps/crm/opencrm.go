@@ -1,6 +1,7 @@
 package crm
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"encoding/json"
@@ -101,6 +102,7 @@ func (c *openCRMConn) Test(ctx context.Context) error {
 
 // Find implements [Finder].
 func (c *openCRMConn) Find(ctx context.Context, number string) (id, name string, err error) {
+	number = cmp.Or(c.dep.local(number), number)
 	address := c.api.base + "identity/findByPhoneNumber?" + url.Values{"PhoneNumber": {number}}.Encode()
 	a, err := c.api.web.json(ctx, http.MethodGet, address, c.api.authority, nil)
 	if err != nil || a.status == http.StatusNotFound || a.status == http.StatusNoContent {

@@ -95,6 +95,9 @@ func TestOpenCRMIdentifies(t *testing.T) {
 	if id, name, err := find.Find(context.Background(), "09121234567"); err != nil || id != "77" || name != "Sara Ahmadi" {
 		t.Errorf("%s %s %v", id, name, err)
 	}
+	if id, _, err := find.Find(context.Background(), "+989121234567"); err != nil || id != "77" {
+		t.Errorf("as the phone book asks: %s %v", id, err)
+	}
 	if id, _, err := find.Find(context.Background(), "1"); err != nil || id != "" {
 		t.Errorf("%s %v", id, err)
 	}

@@ -140,6 +140,29 @@ func TestPayamGostarPopsUp(t *testing.T) {
 	}
 }
 
+// Ensure the CRM gets numbers as it has them of its customers: not with the
+// code that an extension dials for an outside line, nor in international form.
+func TestPayamGostarNumbers(t *testing.T) {
+	incoming, outgoing := inbound("+98 912 123 4567"), outbound("909121234567")
+	incoming.FromE164, outgoing.ToE164 = "+989121234567", "+989121234567"
+	abroad := outbound("900442079460958")
+	abroad.ToE164 = "+442079460958"
+	for want, begins := range map[string][]call.Event{
+		"09121234567": {incoming, outgoing}, "00442079460958": {abroad}, "200": {{Kind: call.CallStarted, Leg: "in", From: "101", To: "200", Direction: call.Internal}},
+		"*70#": {outbound("*70#")}, // which is no number
+	} {
+		for _, e := range begins {
+			c := &clock{at: t0}
+			server, in := pgServe(c, nil)
+			sink, _ := pgOpen(t, in, c)
+			take(t, sink, c, numbered("c1", []call.Event{e, ring("a1", "102", "")})...)
+			if calls := server.Calls(); len(calls) != 1 || calls[0].Number != want {
+				t.Errorf("%q to %q: %+v, want %s", e.From, e.To, calls, want)
+			}
+		}
+	}
+}
+
 func TestPayamGostarBackfill(t *testing.T) {
 	for _, how := range []string{"backfill", "late"} {
 		c := &clock{at: t0}

@@ -18,7 +18,7 @@ func (r *Reader) Outside(written string) (n Number, dial string, ok bool) {
 	}
 	r.normalise(&n)
 	if strings.HasPrefix(n.Shown, "+") {
-		local, can := r.fromHere(n.Shown)
+		local, can := r.Local(n.Shown)
 		if !can {
 			return n, "", false
 		}
@@ -27,9 +27,9 @@ func (r *Reader) Outside(written string) (n Number, dial string, ok bool) {
 	return n, r.plan.Release + n.Shown, true
 }
 
-// fromHere writes an international number as it is dialled from here; without a
-// country it cannot.
-func (r *Reader) fromHere(e164 string) (string, bool) {
+// Local writes an international number as it is dialled from here, without
+// release code; without a country it cannot.
+func (r *Reader) Local(e164 string) (string, bool) {
 	if r.region == "" {
 		return "", false
 	}

@@ -261,8 +261,13 @@ func (r recordings) List(ctx context.Context) ([]string, error) {
 	return r.s.sw.StoredRecordings(ctx)
 }
 
-func (s *server) makeSinks(context.Context) (err error) {
+func (s *server) makeSinks(context.Context) error {
+	numbers, err := newOfficeNumbers(s.cfg)
+	if err != nil {
+		return err
+	}
 	dep := crm.Deps{
+		Local:   numbers.local,
 		History: s.history, Report: s.fact, Now: time.Now, Chance: chance, Logger: s.log,
 		Notes: stream.NewNotes(s.client, notesKept), Files: archive{s.links, s.keeper.Open},
 	}

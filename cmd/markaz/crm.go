@@ -35,7 +35,12 @@ func openSinks(path string, con console, history crm.History) (*config, *stream.
 	if err != nil {
 		return nil, nil, nil, errors.Join(err, client.Close())
 	}
+	numbers, err := newOfficeNumbers(cfg)
+	if err != nil {
+		return nil, nil, nil, errors.Join(exit(exitConfig, "%w", err), client.Close())
+	}
 	sinks, err := crm.Open(cfg.CRM, crm.Deps{
+		Local:   numbers.local,
 		History: history, Report: func(call.Event) {}, Now: time.Now, Chance: chance,
 		Logger: slog.New(slog.DiscardHandler), Notes: stream.NewNotes(client, notesKept), Files: files,
 	})

@@ -51,6 +51,12 @@ func (o officeNumbers) Outside(written string) (e164, shown, dial string, ok boo
 	return n.E164, n.Shown, dial, ok
 }
 
+// local writes an international number as it is dialled here, "" if it cannot.
+func (o officeNumbers) local(e164 string) string {
+	number, _ := o.reader.Local(e164)
+	return number
+}
+
 // Office implements clicktocall.Numbers.
 func (o officeNumbers) Office(n string) bool {
 	return o.agents[n] || slices.Contains(o.digits, len(n)) && strings.Trim(n, "0123456789") == ""
