@@ -98,6 +98,9 @@ func parseRecords(text []byte, zone *time.Location) (list []record, bad int) {
 	}
 }
 
+// uniqueID is what Asterisk itself calls a channel.
+var uniqueID = regexp.MustCompile(`^([\w-]+-)?\d+\.\d+$`)
+
 // parseRecord reads a line of cdr_csv, or of cdr_custom as its sample
 // configuration writes it: clid first, accountcode after amaflags.
 func parseRecord(row []string, zone *time.Location) (r record, ok bool) {
@@ -119,12 +122,11 @@ func parseRecord(row []string, zone *time.Location) (r record, ok bool) {
 		channel: call.Clean(row[5], 160), partner: call.Clean(row[6], 160), app: call.Clean(row[7], 40), context: call.Clean(row[3], 80),
 		start: at(row[9]), answer: at(row[10]), end: at(row[11]), disposition: strings.Clone(row[14]),
 	}
-	unique := regexp.MustCompile(`^([\w-]+-)?\d+\.\d+$`)
 	n := len(row)
-	if n != 16 && n != 19 && unique.MatchString(row[16]) {
+	if n != 16 && n != 19 && (uniqueID.MatchString(row[16]) || ourChannel.MatchString(row[16])) {
 		r.unique = strings.Clone(row[16])
 	}
-	if n >= 19 && unique.MatchString(row[n-2]) { // newcdrcolumns
+	if n >= 19 && uniqueID.MatchString(row[n-2]) { // newcdrcolumns
 		r.linked = strings.Clone(row[n-2])
 	}
 	return r, !r.start.IsZero() && !r.end.IsZero()

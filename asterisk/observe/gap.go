@@ -2,6 +2,7 @@ package observe
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"time"
 
@@ -60,8 +61,10 @@ func (o *Observer) takeOver() {
 			continue
 		}
 		o.tell(o.machine.takenOver(records))
-		for _, r := range records { // its events may still be on their way
-			o.machine.recent[r.unique] = o.machine.at
+		for _, r := range records {
+			if r.unique != "" { // its events may still be on their way
+				o.machine.recent[r.unique] = o.machine.at
+			}
 		}
 		taken++
 	}
@@ -69,11 +72,17 @@ func (o *Observer) takeOver() {
 	o.dep.Log.Info("calls that nobody watched are taken over", "calls", taken, "from", gap.from, "to", gap.to)
 }
 
-// handled reports whether records are of a call that Markaz handled to its end:
-// the observer did not see it, but it has been told.
+// handled reports whether records are of a call that Markaz handled to its end,
+// or of a phone that it called: the observer did not see it, but it has been told.
 func handled(list []record) bool {
-	return slices.ContainsFunc(list, func(r record) bool { return r.context == dialplan.ContextServe })
+	return slices.ContainsFunc(list, func(r record) bool {
+		return r.context == dialplan.ContextServe || ourChannel.MatchString(r.unique)
+	})
 }
+
+// ourChannel is the unique id of a channel that Markaz made: the id of its leg,
+// which begins with that of its call.
+var ourChannel = regexp.MustCompile(`^[0-9A-HJKMNP-TV-Z]{26}-[\w-]+$`)
 
 // records reads the call detail records of a gap; false if there are none to be
 // had. They have whole seconds.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -263,5 +264,30 @@ func (s *scene) wantAnswered(when, ext string) {
 		if c.Answered == nil || !seen[ext] {
 			s.t.Errorf("%s: answered %v, %v", when, c.Answered, seen)
 		}
+	}
+}
+
+// A call that Markaz had taken on when it was killed is merged by the next, and
+// not told from its records.
+func TestRestoredCallThatIsHandledIsMerged(t *testing.T) {
+	s := newScene(t)
+	s.hear(0, "ChannelCreated", 1, "Ring")
+	book := call.Book{}
+	for _, e := range append(s.told, call.Event{Kind: call.CallStarted, Call: "handled", Leg: unique(1), Role: call.RoleCaller, Source: "pbx", At: s.now}) {
+		book.Apply(e)
+	}
+	next := newScene(t)
+	next.records(row(1, 0, 9))
+	next.machine.Restore(slices.Collect(maps.Values(book)))
+	next.seen = next.now
+	next.outage(10 * time.Second)
+	var kinds []call.Kind
+	for _, e := range next.told {
+		if e.Call != "" {
+			kinds = append(kinds, e.Kind)
+		}
+	}
+	if len(kinds) != 1 || kinds[0] != call.CallMerged {
+		t.Errorf("told %v", kinds)
 	}
 }

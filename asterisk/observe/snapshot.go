@@ -39,8 +39,17 @@ func (s Snapshot) read() (p picture, err error) {
 }
 
 // Restore makes the calls known that were going on when an earlier process
-// stopped. They are held against the next [Machine.Reconcile].
+// stopped. They are held against the next [Machine.Reconcile]. One that Markaz
+// had taken on without having said so yet is merged.
 func (m *Machine) Restore(open []*call.Call) {
+	handled := map[string]string{} // calls by leg
+	for _, c := range open {
+		for i := range c.Legs {
+			if !c.Observed {
+				handled[c.Legs[i].ID] = c.ID
+			}
+		}
+	}
 	for _, c := range open {
 		if !c.Observed || c.Source != m.cfg.Source || c.Over() {
 			continue
@@ -61,6 +70,9 @@ func (m *Machine) Restore(open []*call.Call) {
 			}
 			m.channels[ch.id] = ch
 			m.join(ch, v)
+			if into := handled[ch.id]; into != "" && !v.silent {
+				m.hush(v, into)
+			}
 			if l.Role == call.RoleCaller {
 				v.caller = ch
 			}

@@ -44,29 +44,37 @@ type watched struct {
 	by   *observe.Observer
 	last time.Time
 	open []*call.Call
-	legs map[string]time.Time // that have ended, and when
+	legs map[string]time.Time // of all calls, and when they were told of last
 }
 
 func (w *watched) note(e call.Event) {
-	if !e.Observed || !e.Live {
-		return
-	}
-	if e.At.After(w.last) {
-		w.last = e.At
-	}
-	if e.Kind == call.LegEnded {
+	if e.Leg != "" {
 		if w.legs == nil {
 			w.legs = map[string]time.Time{}
 		}
 		w.legs[e.Leg] = e.At
 	}
+	if e.Observed && e.Live && e.At.After(w.last) {
+		w.last = e.At
+	}
 }
 
-// told are the legs that ended in the last minute before the process stopped:
-// the records of their calls are not to be taken over.
+// told are the legs of calls that were told until a minute before the process
+// stopped, or are open: what the PBX has recorded of these is not taken over.
+// That of observed calls that are open says how they went on.
 func (w *watched) told() (ids []string) {
-	for id, ended := range w.legs {
-		if w.last.Sub(ended) < time.Minute {
+	seen := map[string]bool{}
+	for _, c := range w.open {
+		for i := range c.Legs {
+			if id := c.Legs[i].ID; c.Observed {
+				seen[id] = true
+			} else {
+				ids = append(ids, id)
+			}
+		}
+	}
+	for id, at := range w.legs {
+		if !seen[id] && w.last.Sub(at) < time.Minute {
 			ids = append(ids, id)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -135,3 +136,92 @@ func (h *house) handledOnce(t *testing.T, from string) {
 	}
 	h.Bed.NothingLeft(t)
 }
+
+// Markaz is killed and comes back. What the PBX did by itself meanwhile is told
+// from its records, each call once; calls that Markaz had handled, which have
+// records too, are not told again.
+func TestCallsOfATimeWithoutMarkazAreTold(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, office.Options{
+		Bed: testbed.Options{
+			TrunkContext: "from-elsewhere", CDR: true,
+			Files: map[string]string{"extensions.conf": fmt.Sprintf(foreignEntry, t.TempDir())},
+		},
+		Observe: "{enabled: true, cdr: /dev/null, cdr_zone: UTC}",
+	})
+	ctx := h.within(2 * time.Minute)
+	h.Markaz().Kill()
+	config, err := os.ReadFile(h.ConfigFile())
+	h.must(err)
+	records := filepath.Join(filepath.Dir(h.Bed.ConfigDir()), "log", "cdr-csv", "Master.csv")
+	h.must(os.WriteFile(h.ConfigFile(), bytes.Replace(config, []byte("/dev/null"), []byte(records), 1), 0o600))
+	h.must(h.Begin())
+	h.must(h.WaitReady(ctx))
+	sara, other, fallback := h.agent(ctx, "101"), h.agent(ctx, "102"), h.agent(ctx, "109")
+	through := func(number, from string, phone *testbed.Phone, keys ...string) {
+		t.Helper()
+		caller, err := testbed.NewCaller(t, h.Bed).Dial(ctx, number, testbed.From("Ali", from))
+		h.must(err)
+		for _, k := range keys {
+			h.hears(ctx, caller, "welcome")
+			h.must(caller.SendDTMF(ctx, k))
+		}
+		taken, err := phone.NextCall(ctx)
+		h.must(err)
+		h.must(taken.Answer())
+		h.talk(ctx, caller, taken)
+		time.Sleep(1100 * time.Millisecond) // records have whole seconds
+		h.must(caller.Hangup(ctx))
+	}
+	told := func(n int) []call.Call {
+		t.Helper()
+		all, err := h.AwaitCalls(ctx, func(all []call.Call) bool {
+			all = slices.DeleteFunc(slices.Clone(all), merged)
+			return len(all) >= n && !slices.ContainsFunc(all, func(c call.Call) bool { return !c.Over() })
+		})
+		h.must(err)
+		return slices.DeleteFunc(all, merged)
+	}
+	through("02212345678", "09121111111", other)
+	through("02112345678", "09122222222", sara, "1")
+	told(2)
+	cut := h.dial(ctx, "02112345678", "09126666666")
+	h.hears(ctx, cut, "welcome")
+	h.Markaz().Kill()
+	taken, err := fallback.NextCall(ctx)
+	h.must(err)
+	h.must(taken.Answer())
+	h.talk(ctx, cut, taken)
+	h.must(cut.Hangup(ctx))
+	through("02212345678", "09123333333", other)
+	through("02112345678", "09124444444", fallback)
+	h.must(h.Begin())
+	h.must(h.WaitReady(ctx))
+	through("02212345678", "09125555555", other)
+	told(6)
+	time.Sleep(3 * time.Second) // what is wrong would be told by now
+	want := map[string]string{
+		"09121111111": "102 live", "09122222222": "101 live", "09123333333": "102 later", "09124444444": "109 later", "09125555555": "102 live",
+	}
+	for _, c := range told(6) {
+		if c.From == "09126666666" { // begun by Markaz, which did not see the end
+			if c.Observed || c.Disposition == call.CallAnsweredD {
+				t.Errorf("the call that Markaz left: %+v", c)
+			}
+			continue
+		}
+		how := c.Reached + " later"
+		if c.Live {
+			how = c.Reached + " live"
+		}
+		if want[c.From] != how || c.Disposition != call.CallAnsweredD || c.Direction != call.Inbound {
+			t.Errorf("%s from %q to %q reached %s, %s, want %q", c.Direction, c.From, c.To, how, c.Disposition, want[c.From])
+		}
+		delete(want, c.From)
+	}
+	if n := len(told(6)); n != 6 || len(want) > 0 {
+		t.Errorf("%d records of six calls, not told: %v", n, want)
+	}
+}
+
+func merged(c call.Call) bool { return c.MergedInto != "" }
