@@ -57,7 +57,7 @@ func (o *Observer) takeOver() {
 		_, told := o.machine.toldOf(records)
 		start := records[0].start
 		before := start.Before(gap.from.Add(-time.Second)) && !o.machine.unsaidOf(records)
-		if told || handled(records) || before || start.After(gap.to) {
+		if told || handled(records) || o.machine.ignored(records) || before || start.After(gap.to) {
 			continue
 		}
 		o.tell(o.machine.takenOver(records))
@@ -78,6 +78,11 @@ func handled(list []record) bool {
 	return slices.ContainsFunc(list, func(r record) bool {
 		return r.context == dialplan.ContextServe || ourChannel.MatchString(r.unique)
 	})
+}
+
+// ignored reports whether records are of a call of a context that is to be ignored.
+func (m *Machine) ignored(list []record) bool {
+	return slices.ContainsFunc(list, func(r record) bool { return matches(m.names.ignore, r.context) })
 }
 
 // ourChannel is the unique id of a channel that Markaz made: the id of its leg,

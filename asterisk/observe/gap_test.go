@@ -16,6 +16,7 @@ import (
 
 	"markaz/asterisk/ari"
 	"markaz/call"
+	"markaz/dialplan"
 )
 
 // noon is when the scenes of these tests begin.
@@ -33,7 +34,7 @@ type scene struct {
 func newScene(t *testing.T) *scene {
 	s := &scene{t: t, now: noon}
 	cfg := DefaultConfig()
-	cfg.Source, cfg.CDR, cfg.CDRZone = "pbx", filepath.Join(t.TempDir(), "Master.csv"), "UTC"
+	cfg.Source, cfg.CDR, cfg.CDRZone, cfg.Ignore = "pbx", filepath.Join(t.TempDir(), "Master.csv"), "UTC", []string{"^from-door$"}
 	o, err := New(cfg, Deps{
 		ARI: ari.DefaultConfig(), Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return s.now },
 		Sink: func(e call.Event) { s.told = append(s.told, e) },
@@ -290,4 +291,19 @@ func TestRestoredCallThatIsHandledIsMerged(t *testing.T) {
 	if len(kinds) != 1 || kinds[0] != call.CallMerged {
 		t.Errorf("told %v", kinds)
 	}
+}
+
+// Calls that are nobody's business, and those that Markaz handled, are not told
+// from their records; nor are phones that it called, whose channels it named.
+func TestGapTellsNothingOfOthers(t *testing.T) {
+	s := newScene(t)
+	leg := call.NewID(noon, [10]byte{}) + "-l1"
+	s.records(
+		strings.Replace(row(1, 2, 3), "ext-local", "from-door", 1),
+		strings.Replace(row(2, 2, 3), "ext-local", dialplan.ContextServe, 1),
+		strings.Replace(row(3, 2, 3), unique(3), leg, 1),
+		row(4, 2, 3),
+	)
+	s.outage(5 * time.Second)
+	s.want("09124")
 }
