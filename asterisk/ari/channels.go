@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 
 	lib "github.com/CyCoreSystems/ari/v6"
 )
@@ -88,7 +89,9 @@ func (c *Client) Continue(ctx context.Context, id string) error {
 func (c *Client) Variable(ctx context.Context, id, name string) (string, error) {
 	var answer struct{ Value string }
 	err := c.send(ctx, http.MethodGet, path("channels", id, "variable"), url.Values{"variable": {name}}, nil, &answer)
-	if Gone(err) { // for an unset variable and for a missing channel alike
+	// Asterisk says 404 for an unset variable and for a missing channel alike, and
+	// 500 where a function has nothing to tell, such as of an unset shared variable.
+	if Gone(err) || Status(err) == http.StatusInternalServerError && strings.HasSuffix(name, ")") {
 		return "", nil
 	}
 	return answer.Value, err
