@@ -10,18 +10,13 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"markaz/asterisk"
 	"markaz/asterisk/testbed"
 	"markaz/call"
 	"markaz/dialplan"
 )
 
-func TestMain(m *testing.M) {
-	// A phone that hangs up towards a killed Asterisk leaves a socket of sipgo.
-	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/emiago/sipgo/sip.(*TransportUDP).readUDPConnection"))
-}
+func TestMain(m *testing.M) { testbed.Main(m) }
 
 // rig is a real Asterisk with the shipped dialplan and a Switch on it.
 type rig struct {

@@ -12,18 +12,13 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"markaz/apps"
 	"markaz/asterisk/observe"
 	"markaz/asterisk/testbed"
 	"markaz/call"
 )
 
-func TestMain(m *testing.M) {
-	// A phone that hangs up towards a killed Asterisk leaves a socket of sipgo.
-	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/emiago/sipgo/sip.(*TransportUDP).readUDPConnection"))
-}
+func TestMain(m *testing.M) { testbed.Main(m) }
 
 // watch is an Observer at work, with the loop that owns the calls.
 type watch struct {

@@ -9,15 +9,10 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"markaz/asterisk/testbed/tone"
 )
 
-func TestMain(m *testing.M) {
-	// A phone that hangs up towards a killed Asterisk leaves a socket of sipgo.
-	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/emiago/sipgo/sip.(*TransportUDP).readUDPConnection"))
-}
+func TestMain(m *testing.M) { Main(m) }
 
 // menu is a small dialplan of its own: a prompt, three keys, a way to a phone.
 const menu = `[markaz-inbound]
