@@ -50,10 +50,7 @@ func (s *Switch) toLeg(a call.Action) {
 			h = l.holder
 		}
 	})
-	memory, remembers := a.(call.Remember)
 	switch {
-	case h == nil && remembers: // at once: a phone that is called next carries it along
-		s.remember(memory)
 	case h == nil:
 		s.inLane(id, a, func(ctx context.Context) error { return s.perform(ctx, a) })
 	case !h.do(a):
@@ -100,6 +97,8 @@ func (s *Switch) perform(ctx context.Context, a call.Action) error {
 		return s.hangup(ctx, a)
 	case call.Release:
 		return s.release(ctx, a)
+	case call.Remember:
+		return s.remember(a)
 	case call.Lease:
 		s.setLease(a.Leg, a.On)
 		return nil

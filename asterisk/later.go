@@ -2,6 +2,7 @@ package asterisk
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -36,37 +37,13 @@ func (l *leg) set(name, value string) {
 	l.unset[i].value = value
 }
 
-// take returns some of what waits to be set, which waits no longer. The caller
-// holds the registry's lock.
-func (l *leg) take(some func(variable) bool) (list []variable) {
-	l.unset = slices.DeleteFunc(l.unset, func(v variable) bool {
-		if !some(v) {
-			return false
-		}
-		list = append(list, v)
-		return true
-	})
-	return list
-}
-
-// setBefore notes variables that have not been set after all; what was noted
-// since counts. The caller holds the registry's lock.
-func (l *leg) setBefore(list []variable) {
-	newer := l.unset
-	l.unset = list
-	for _, v := range newer {
-		l.set(v.name, v.value)
-	}
-}
-
 // remember has a state written on a leg.
-func (s *Switch) remember(a call.Remember) {
+func (s *Switch) remember(a call.Remember) error {
 	if len(a.State) > stateLimit {
-		s.failed(a, "state is longer than 1 kB")
-		return
+		return errors.New("state is longer than 1 kB")
 	}
 	s.setSoon(a.Leg, dialplan.VarState, a.State)
-	s.stats.done.WithLabelValues(name(a)).Inc()
+	return nil
 }
 
 // setSoon has a variable set, with whatever else comes within settleTime.
@@ -95,12 +72,11 @@ func (s *Switch) flush(ctx context.Context, id string) {
 	var list []variable
 	s.legs.with(id, func(l *leg) {
 		if len(l.plays) == 0 {
-			list = l.take(func(v variable) bool { return !l.carried || !dialplan.Shared(v.name) })
+			list, l.unset = l.unset, nil
 		}
 		if l.ending.seen || l.ending.asked {
 			list = nil
 		}
-		l.flushing = len(list) > 0
 	})
 	for _, v := range list {
 		if v.name == timeoutVariable {
@@ -108,7 +84,6 @@ func (s *Switch) flush(ctx context.Context, id string) {
 		}
 	}
 	err := ignoreGone(s.setAll(ctx, id, list))
-	s.legs.with(id, func(l *leg) { l.flushing = false })
 	if err == nil {
 		return
 	}
@@ -116,7 +91,13 @@ func (s *Switch) flush(ctx context.Context, id string) {
 	if ari.Status(err) != 0 { // refused, and will be again
 		return
 	}
-	s.legs.with(id, func(l *leg) { l.setBefore(list) })
+	s.legs.with(id, func(l *leg) {
+		newer := l.unset
+		l.unset = list
+		for _, v := range newer {
+			l.set(v.name, v.value)
+		}
+	})
 	time.AfterFunc(retrySet, func() { s.lanes.add(id, func(ctx context.Context) { s.flush(ctx, id) }) })
 }
 

@@ -1,11 +1,11 @@
 package asterisk_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
 	"markaz/asterisk"
-	"markaz/asterisk/ari"
 	"markaz/asterisk/testbed"
 	"markaz/call"
 	"markaz/dialplan"
@@ -73,50 +73,17 @@ func TestRememberingDoesNotWaitForAPrompt(t *testing.T) {
 	if d := time.Since(begin); d > time.Second {
 		t.Errorf("the prompt stopped after %v", d)
 	}
-	for r.remembered(started.Leg, dialplan.VarState) != "here" { // until it is on the channel, or the time of the rig is up
+	for { // until it is on the channel, or the time of the rig is up
+		list, err := r.bed.CLI(r.ctx, "core show channels concise")
+		check(t, err)
+		name, _, _ := strings.Cut(list, "!")
+		text, err := r.bed.CLI(r.ctx, "core show channel "+name)
+		check(t, err)
+		if strings.Contains(text, dialplan.VarState+"=here") {
+			return
+		}
 		time.Sleep(20 * time.Millisecond)
 	}
-}
-
-// remembered is what Markaz has written on a channel.
-func (r *rig) remembered(leg, name string) string {
-	r.t.Helper()
-	client := ari.New(r.cfg.ARI, nil)
-	defer client.Close()
-	value, err := client.Variable(r.ctx, leg, name)
-	check(r.t, err)
-	return value
-}
-
-// Ensure that a phone that rings is named on the channel of its caller, and
-// what was to be remembered with it, even while the caller hears a prompt; and
-// that what comes during the request is set after it.
-func TestAPhoneThatRingsIsNamedOnTheCallersChannel(t *testing.T) {
-	t.Parallel()
-	r := newRig(t)
-	_, err := r.bed.Prompt("long", 5)
-	check(t, err)
-	r.agent("101", testbed.Ignore)
-	r.agent("102", testbed.Ignore)
-	_, started := r.caller()
-	first, second := ring(started.Call, "101"), ring(started.Call, "102")
-	first.Leg, second.Leg = started.Call+"-l1", started.Call+"-l2"
-	for r.remembered(started.Leg, dialplan.VarCall) != started.Call {
-		time.Sleep(20 * time.Millisecond)
-	}
-	r.do(
-		call.Play{Leg: started.Leg, ID: "p", Prompts: []call.Prompt{{Kind: call.Sound, Value: "long"}}},
-		call.Remember{Leg: started.Leg, State: "a, \"b\""},
-		first,
-	)
-	r.await(call.LegRinging, of(first.Leg))
-	same(t, "phones", r.remembered(started.Leg, dialplan.VarLegs), first.Leg)
-	same(t, "state", r.remembered(started.Leg, dialplan.VarState), `a, "b"`)
-	r.do(call.StopPlay{Leg: started.Leg, ID: "p"}, second, call.Remember{Leg: started.Leg, State: "c"})
-	for r.remembered(started.Leg, dialplan.VarLegs) != first.Leg+"&"+second.Leg || r.remembered(started.Leg, dialplan.VarState) != "c" {
-		time.Sleep(20 * time.Millisecond)
-	}
-	same(t, "failures", len(r.all(call.ActionFailed)), 0)
 }
 
 // Ensure that a hang-up in the middle of a prompt leaves nothing to complain of.

@@ -16,20 +16,20 @@ import (
 //     phones in MARKAZ_LEGS, whether they ring or talk.
 //   - A phone hangs up: its hangup handler puts the caller under the lease
 //     again. Markaz hangs up the caller too, or lifts it when he talks on.
-//   - A phone that was called for no caller, or for one on whose channel it
-//     could not be noted before, may talk to nobody for its time to ring and a
-//     lease; Markaz lifts that as soon as it sees the phone answer.
+//   - A phone that was called for no caller, or for one on whose channel nothing
+//     can be noted now because he hears an announcement, may talk to nobody for
+//     its time to ring and a lease; Markaz lifts that as soon as it sees the
+//     phone answer.
 //
 // While two people talk none of it runs.
 
 // ringVariables are set on a phone's channel before it is called.
-func (s *Switch) ringVariables(a call.Ring, timeout time.Duration, cargo load) map[string]string {
+func (s *Switch) ringVariables(a call.Ring, timeout time.Duration) map[string]string {
 	vars := map[string]string{
 		dialplan.VarCall: a.Call,
 		hangupHandler:    dialplan.ContextLeft + ",s,1",
 	}
-	cargo.addTo(vars)
-	if !cargo.names() && !s.legs.notable(a.Call) {
+	if !s.legs.notable(a.Call) {
 		length := timeout + s.cfg.Lease
 		vars[timeoutVariable] = seconds(length)
 		s.legs.with(a.Leg, func(l *leg) { l.leaseEnds = s.now().Add(length) })

@@ -52,8 +52,6 @@ type leg struct {
 	leaseEnds time.Time  // zero while the dead-man's switch is off
 	unset     []variable // of the channel, to be set
 	setting   bool       // soon
-	flushing  bool       // a request of its own sets variables
-	carried   bool       // a phone's request does, see carry
 	plays     map[string]*playing
 	ending    ending
 }

@@ -44,7 +44,6 @@ func (s *Switch) originate(ctx context.Context, a call.Ring) error {
 	if timeout <= 0 {
 		timeout = ringDefault
 	}
-	cargo := s.legs.carry(a.Call)
 	req := lib.OriginateRequest{
 		Endpoint:  endpoint,
 		App:       s.ari.App(),
@@ -52,7 +51,7 @@ func (s *Switch) originate(ctx context.Context, a call.Ring) error {
 		ChannelID: a.Leg,
 		CallerID:  callerID(a.CallerName, a.CallerID),
 		Timeout:   int((timeout + time.Second - 1) / time.Second),
-		Variables: s.ringVariables(a, timeout, cargo),
+		Variables: s.ringVariables(a, timeout),
 	}
 	if a.AutoAnswer {
 		answerByItself(req.Variables, endpoint)
@@ -61,7 +60,6 @@ func (s *Switch) originate(ctx context.Context, a call.Ring) error {
 	if err != nil && ari.Status(err) == 0 && ctx.Err() == nil {
 		err = s.ari.Originate(ctx, req) // the outcome is unknown, and a repeat is harmless
 	}
-	s.delivered(cargo, err)
 	return err
 }
 

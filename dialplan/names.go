@@ -3,10 +3,10 @@
 // Asterisk and it knows nothing of calls.
 package dialplan
 
-import "strings"
-
 // Channel variables that the dialplan and Markaz exchange.
 const (
+	VarCall     = "MARKAZ_CALL"     // our call id, once there is one
+	VarState    = "MARKAZ_STATE"    // what Markaz remembers on the channel, at most 1 kB
 	VarDone     = "MARKAZ_DONE"     // the sentinel: why Markaz let go of the channel; empty after a crash
 	VarDest     = "MARKAZ_DEST"     // with DoneRelease: the fall-back destination asked for
 	VarLease    = "MARKAZ_LEASE"    // seconds of silence from Markaz after which the dialplan takes over
@@ -14,25 +14,10 @@ const (
 	VarTrunk    = "MARKAZ_TRUNK"    // the line the call came in on
 	VarFallback = "MARKAZ_FALLBACK" // set by the administrator: context,extension,priority that serves callers while Markaz cannot
 	VarAsk      = "MARKAZ_ASK"      // the agent state that a feature code asks for; the word of a check
+	VarLegs     = "MARKAZ_LEGS"     // on the caller's channel: the phones that ring for him or talk with him, by unique id, joined by &
 	VarLeg      = "MARKAZ_LEG"      // of the dialplan alone: the channel of one of them
 	VarChecked  = "MARKAZ_CHECKED"  // global: the word of the last check, a colon, and its VarDone
 )
-
-// Variables that Markaz alone writes. They are in the name space that Asterisk
-// calls shared: the request that calls a phone can set them on the channel of
-// the caller, whatever that is doing (see [OfChannel]).
-const (
-	VarCall  = "SHARED(MARKAZ_CALL)"  // our call id, once there is one
-	VarState = "SHARED(MARKAZ_STATE)" // what Markaz remembers on the channel, at most 1 kB
-	VarLegs  = "SHARED(MARKAZ_LEGS)"  // on the caller's channel: the phones that ring for him or talk with him, by unique id, joined by &
-)
-
-// Shared reports whether a variable is in the shared name space.
-func Shared(name string) bool { return strings.HasPrefix(name, "SHARED(") }
-
-// OfChannel names a shared variable of the channel with that unique id, for
-// who sets it from another channel.
-func OfChannel(name, id string) string { return strings.TrimSuffix(name, ")") + "," + id + ")" }
 
 // Values of VarDone.
 const (

@@ -154,9 +154,9 @@ func (a *App) dial(out *call.Out, s *session, address, trunk string, role call.R
 		a.carry(out, s.at, a.floor.Busy(s.at, address, true))
 	}
 	a.music(out, s, a.cfg.Music)
-	a.keep(out, s)
 	out.Do(call.Ring{
 		Call: s.call, Leg: r.leg, Address: address, Trunk: trunk, CallerID: s.from, CallerName: s.name,
 		Timeout: a.cfg.RingTimeout, Role: role,
 	})
+	a.keep(out, s)
 }

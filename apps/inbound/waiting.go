@@ -19,10 +19,10 @@ func (a *App) join(out *call.Out, s *session, who queue.Caller) {
 		a.follow(out, s, a.cfg.Default)
 		return
 	}
-	a.keep(out, s) // first: the request for his agent's phone writes it too
 	a.carry(out, s.at, o)
 	if s.phase == inQueue && s.play == "" {
 		a.music(out, s, a.classOf(s))
+		a.keep(out, s)
 	}
 }
 

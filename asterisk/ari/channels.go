@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
-	"strings"
 
 	lib "github.com/CyCoreSystems/ari/v6"
 )
@@ -89,9 +88,7 @@ func (c *Client) Continue(ctx context.Context, id string) error {
 func (c *Client) Variable(ctx context.Context, id, name string) (string, error) {
 	var answer struct{ Value string }
 	err := c.send(ctx, http.MethodGet, path("channels", id, "variable"), url.Values{"variable": {name}}, nil, &answer)
-	// Asterisk says 404 for an unset variable and for a missing channel alike, and
-	// 500 where a function has nothing to tell, such as of an unset shared variable.
-	if Gone(err) || Status(err) == http.StatusInternalServerError && strings.HasSuffix(name, ")") {
+	if Gone(err) { // for an unset variable and for a missing channel alike
 		return "", nil
 	}
 	return answer.Value, err

@@ -107,9 +107,9 @@ func TestNobodyIsLeftInSilence(t *testing.T) {
 	}
 }
 
-// A phone begins to ring while its caller hears where he stands, when Asterisk
-// takes no request to note anything on his channel, and Markaz freezes: who
-// picks it up is let go with the caller, one lease after the last word.
+// A phone begins to ring while its caller hears where he stands, when nothing
+// can be noted on his channel, and Markaz freezes: who picks it up is let go
+// after the time it may ring and a lease.
 func TestAPhoneThatRingsDuringAnAnnouncement(t *testing.T) {
 	t.Parallel()
 	const ring = 5 * time.Second
