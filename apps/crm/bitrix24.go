@@ -313,10 +313,7 @@ func (c *bitrix24conn) seek(ctx context.Context, r call.Call, n *b24Call) error 
 
 // b24Number is the client's number; "" if it is not known.
 func b24Number(r call.Call) string {
-	number, e164 := r.From, r.FromE164
-	if r.Direction == call.Outbound {
-		number, e164 = r.To, r.ToE164
-	}
+	number, e164 := outside(&r)
 	if e164 != "" {
 		return e164
 	}

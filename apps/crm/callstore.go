@@ -264,8 +264,8 @@ func stamp(t *time.Time) string {
 
 func (w *storeWork) call() storeCall {
 	r := w.record
-	number, e164 := r.From, r.FromE164
-	if r.Direction == call.Outbound || r.Direction == call.Internal {
+	number, e164 := outside(&r)
+	if r.Direction == call.Internal {
 		number, e164 = r.To, r.ToE164
 	}
 	number = cmp.Or(w.dep.local(e164), number)

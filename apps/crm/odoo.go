@@ -170,10 +170,7 @@ type odooContact struct {
 // contact finds who has the number, or who stands for those that nobody has; 0
 // if the call is not to be told.
 func (c *odooConn) contact(ctx context.Context, r call.Call) (int, error) {
-	number, e164 := r.From, r.FromE164
-	if r.Direction == call.Outbound {
-		number, e164 = r.To, r.ToE164
-	}
+	number, e164 := outside(&r)
 	if e164 != "" {
 		number = e164
 	}
