@@ -20,8 +20,10 @@ import (
 // stateLimit bounds what is remembered on a channel, in bytes.
 const stateLimit = 1024
 
-// settleTime is how long a variable waits for others.
-const settleTime = 5 * time.Millisecond
+// settleTime is how long a variable waits for others. What is remembered of one
+// step of a call comes within a millisecond; a longer wait would end while the
+// next step, a phone that answers at once, needs the channel.
+const settleTime = 2 * time.Millisecond
 
 // variable is to be set on a channel.
 type variable struct{ name, value string }

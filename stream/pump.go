@@ -197,10 +197,17 @@ func (p *pump) before(session uint64, has map[uint64]uint64) (m mark) {
 // lookEvery is how often the pump makes sure that Redis has what it had.
 const lookEvery = time.Second
 
+// gatherTime is how long an event that finds the pump at rest waits for others.
+// The events of a step of a call come within milliseconds, while the same
+// processors carry the call on; sent one by one each would wake Redis and
+// every reader.
+const gatherTime = 10 * time.Millisecond
+
 // idle waits for events, or for the time to look at Redis, which it tells.
 func (p *pump) idle(ctx context.Context, look <-chan time.Time) bool {
 	select {
 	case <-p.woken:
+		sleep(ctx, gatherTime)
 		return false
 	case <-look:
 	case <-ctx.Done():

@@ -16,22 +16,30 @@ import (
 	"markaz/asterisk/testbed/office"
 )
 
-// Bounds of the comparison: each contender makes benchRounds × benchCalls calls
-// for its machine time, and as many for its set-up time.
-const (
-	benchRounds = 5
-	benchCalls  = 40
-	benchTalk   = 200 * time.Millisecond
-	benchRate   = 2.5 // calls begun per second: the one agent is always free again
+// visits are calls of one length that each contender gets in a round.
+type visits struct {
+	rounds, calls int
+	talk          time.Duration // with sound both ways, until the agent hangs up
+}
+
+// The first hardly talk, so that they show what it costs to bring two persons
+// together. The second are still far shorter than calls of people are.
+var (
+	greetings = visits{rounds: 4, calls: 40, talk: 200 * time.Millisecond}
+	talks     = visits{rounds: 3, calls: 10, talk: 3 * time.Second}
 )
+
+const benchRate = 2.5 // calls begun per second at most: the one agent is always free again
 
 // contender is a queue that callers reach under a number.
 type contender struct {
 	name, number string
-	asterisk     []float64 // CPU of Asterisk for each call, in ms, by round
-	markaz       []float64
+	greet, talk  used
 	setup        []time.Duration // of each call, see setupTimes
 }
+
+// used is machine time for each call, in ms, by round.
+type used struct{ asterisk, markaz []float64 }
 
 // benchDialplan has the same callers in a queue of Markaz and in one of
 // app_queue. Both answer at once and play the same music until the agent, who
@@ -52,60 +60,61 @@ same => n,Hangup()
 // nothing here: both answer before they ring anybody.
 func BenchmarkQueueAgainstAppQueue(b *testing.B) {
 	o := benchOffice(b)
-	robots, err := o.Bed.StartRobots(testbed.Robots{Talk: benchTalk, Limit: 20 * time.Minute})
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer func() { _, _ = robots.Stop() }()
 	ours, theirs := &contender{name: "markaz", number: "0210"}, &contender{name: "app_queue", number: "0290"}
-	for b.Loop() {
-		for round := range 2*benchRounds + 1 {
+	compare := func(v visits, round func(c *contender)) {
+		robots, err := o.Bed.StartRobots(testbed.Robots{Talk: v.talk, Limit: 20 * time.Minute})
+		if err != nil {
+			b.Fatal(err)
+		}
+		defer func() { _, _ = robots.Stop() }()
+		for i := range v.rounds {
 			list := []*contender{ours, theirs}
-			if round%2 == 1 {
+			if i%2 == 1 {
 				slices.Reverse(list)
 			}
 			for _, c := range list {
-				switch {
-				case round == 0: // warms up
-					c.calls(b, o)
-				case round <= benchRounds:
-					c.costs(b, o)
-				default:
-					c.takes(b, o)
-				}
+				round(c)
 			}
 		}
 	}
+	for b.Loop() {
+		compare(visits{rounds: 1, talk: greetings.talk}, func(c *contender) { c.calls(b, o, greetings) }) // warms up
+		compare(greetings, func(c *contender) { c.costs(b, o, greetings, &c.greet) })
+		compare(greetings, func(c *contender) { c.takes(b, o) })
+		compare(talks, func(c *contender) { c.costs(b, o, talks, &c.talk) })
+	}
 	for _, c := range []*contender{ours, theirs} {
 		slices.Sort(c.setup)
-		b.Logf("%-9s Asterisk %.2f ms a call %.2f, Markaz %.2f ms; set-up p50 %v, p99 %v of %d", c.name,
-			mean(c.asterisk), c.asterisk, mean(c.markaz), percentile(c.setup, 50), percentile(c.setup, 99), len(c.setup))
+		b.Logf("%-9s greeting: Asterisk %.2f ms a call %.2f, Markaz %.2f ms; talk: Asterisk %.2f ms %.2f, Markaz %.2f ms; set-up p50 %v, p99 %v of %d",
+			c.name, mean(c.greet.asterisk), c.greet.asterisk, mean(c.greet.markaz), mean(c.talk.asterisk), c.talk.asterisk, mean(c.talk.markaz),
+			percentile(c.setup, 50), percentile(c.setup, 99), len(c.setup))
 	}
 	b.ReportMetric(0, "ns/op")
-	b.ReportMetric(mean(ours.asterisk)/mean(theirs.asterisk), "asterisk-cpu-ratio")
+	b.ReportMetric(mean(ours.greet.asterisk)/mean(theirs.greet.asterisk), "greeting-cpu-ratio")
+	b.ReportMetric(mean(ours.talk.asterisk)/mean(theirs.talk.asterisk), "talk-cpu-ratio")
 	b.ReportMetric(float64(percentile(ours.setup, 50))/float64(percentile(theirs.setup, 50)), "setup-p50-ratio")
 	b.ReportMetric(float64(percentile(ours.setup, 99))/float64(percentile(theirs.setup, 99)), "setup-p99-ratio")
 }
 
-func (c *contender) calls(b *testing.B, o *office.Office) {
+func (c *contender) calls(b *testing.B, o *office.Office, v visits) {
 	b.Helper()
-	report, err := o.Bed.RunLoad(b.Context(), testbed.Load{Number: c.number, Calls: benchCalls, AtOnce: 1, Rate: benchRate, UntilBye: true})
-	if err != nil || report.OK != benchCalls {
-		b.Fatalf("%s: %d of %d calls went well (%v)\n%s", c.name, report.OK, benchCalls, err, report.Errors)
+	report, err := o.Bed.RunLoad(b.Context(), testbed.Load{Number: c.number, Calls: v.calls, AtOnce: 1, Rate: benchRate, UntilBye: true})
+	if err != nil || report.OK != v.calls {
+		b.Fatalf("%s: %d of %d calls went well (%v)\n%s", c.name, report.OK, v.calls, err, report.Errors)
 	}
 }
 
 // costs measures machine time while nobody listens to the manager.
-func (c *contender) costs(b *testing.B, o *office.Office) {
+func (c *contender) costs(b *testing.B, o *office.Office, v visits, u *used) {
 	b.Helper()
-	asterisk, markaz := used(b, o)
-	c.calls(b, o)
-	asterisk2, markaz2 := used(b, o)
-	c.asterisk = append(c.asterisk, (asterisk2-asterisk).Seconds()*1000/benchCalls)
-	c.markaz = append(c.markaz, (markaz2-markaz).Seconds()*1000/benchCalls)
+	asterisk, markaz := spent(b, o)
+	c.calls(b, o, v)
+	asterisk2, markaz2 := spent(b, o)
+	u.asterisk = append(u.asterisk, (asterisk2-asterisk).Seconds()*1000/float64(v.calls))
+	u.markaz = append(u.markaz, (markaz2-markaz).Seconds()*1000/float64(v.calls))
 }
 
-func used(b *testing.B, o *office.Office) (asterisk, markaz time.Duration) {
+func spent(b *testing.B, o *office.Office) (asterisk, markaz time.Duration) {
 	b.Helper()
 	asterisk, err := o.Bed.Process().CPU()
 	if err != nil {
@@ -127,12 +136,12 @@ func (c *contender) takes(b *testing.B, o *office.Office) {
 	var times []time.Duration
 	var listening sync.WaitGroup
 	listening.Go(func() { times, err = setupTimes(conn, c.number) })
-	c.calls(b, o)
+	c.calls(b, o, greetings)
 	time.Sleep(100 * time.Millisecond) // the last event may be on its way
 	_ = conn.Close()
 	listening.Wait()
-	if len(times) != benchCalls {
-		b.Fatalf("%s: %d set-up times of %d calls (%v)", c.name, len(times), benchCalls, err)
+	if len(times) != greetings.calls {
+		b.Fatalf("%s: %d set-up times of %d calls (%v)", c.name, len(times), greetings.calls, err)
 	}
 	c.setup = append(c.setup, times...)
 }
