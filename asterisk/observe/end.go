@@ -28,7 +28,7 @@ func (m *Machine) destroyed(c *channel, msg *message) {
 		m.finish(v, c)
 		v.channels = slices.DeleteFunc(v.channels, func(o *channel) bool { return o == c })
 		if c.leg != nil && c.leg.told {
-			v.left = append(v.left[max(0, len(v.left)-mostLeft):], c.name)
+			v.left = append(v.left[max(0, len(v.left)-mostLeft+1):], c.name)
 		}
 		if v.spans {
 			v.past = append(v.past, c)

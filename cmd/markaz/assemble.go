@@ -38,27 +38,28 @@ import (
 
 // server is everything that runs, joined together.
 type server struct {
-	cfg    *config
-	log    *slog.Logger
-	reg    *prometheus.Registry
-	web    net.Listener // nil when HTTP is off
-	gate   *gate.Gate   // nil when HTTP is off
-	roster *roster
-	stream *stream.Log
-	client *stream.Client // for those who read
-	prompt *prompt.Store
-	floor  *queue.Floor
-	sw     *asterisk.Switch
-	loop   *apps.Loop
-	keeper *recorder.Keeper
-	sinks  []*crm.Sink
-	book   *crm.Phonebook
-	store  *history.Store
-	links  *links
-	hub    *hub.Hub
-	pages  *dashboard.Web
-	public net.Listener // nil: the public side has no address of its own
-	born   time.Time
+	cfg     *config
+	log     *slog.Logger
+	reg     *prometheus.Registry
+	web     net.Listener // nil when HTTP is off
+	gate    *gate.Gate   // nil when HTTP is off
+	roster  *roster
+	stream  *stream.Log
+	client  *stream.Client // for those who read
+	prompt  *prompt.Store
+	floor   *queue.Floor
+	numbers officeNumbers
+	sw      *asterisk.Switch
+	loop    *apps.Loop
+	keeper  *recorder.Keeper
+	sinks   []*crm.Sink
+	book    *crm.Phonebook
+	store   *history.Store
+	links   *links
+	hub     *hub.Hub
+	pages   *dashboard.Web
+	public  net.Listener // nil: the public side has no address of its own
+	born    time.Time
 
 	languages []string // that callers hear
 	watched   watched
@@ -161,8 +162,7 @@ func (s *server) makeCalls(ctx context.Context) error {
 	if s.floor, err = queue.New(s.cfg.Floor); err != nil {
 		return err
 	}
-	numbers, err := newOfficeNumbers(s.cfg)
-	if err != nil {
+	if s.numbers, err = newOfficeNumbers(s.cfg); err != nil {
 		return err
 	}
 	background := context.WithoutCancel(ctx) // the loop outlives the signal to stop
@@ -172,13 +172,13 @@ func (s *server) makeCalls(ctx context.Context) error {
 	}
 	s.loop, err = apps.NewLoop(s.cfg.Loop, apps.Deps{
 		Log: journal{s.stream, s.roster, s.hub}, Switch: hands{s.sw, func() *crm.Phonebook { return s.book }}, Now: time.Now, NewID: newID, Logger: s.log,
-		Source: s.cfg.Asterisk.Source, Numbers: numbers, Believe: crm.NewOrder(s.cfg.CRM).Believes,
+		Source: s.cfg.Asterisk.Source, Numbers: s.numbers, Believe: crm.NewOrder(s.cfg.CRM).Believes,
 		Machines: append([]apps.Machine{
 			inbound.New(s.cfg.Inbound, book, s.floor, store),
 			recording.New(s.keeper),
 			trunkalarm.New(),
 			crm.Identify{},
-		}, s.requests(book, numbers)...),
+		}, s.requests(book)...),
 	})
 	return err
 }
@@ -262,15 +262,12 @@ func (r recordings) List(ctx context.Context) ([]string, error) {
 }
 
 func (s *server) makeSinks(context.Context) error {
-	numbers, err := newOfficeNumbers(s.cfg)
-	if err != nil {
-		return err
-	}
 	dep := crm.Deps{
-		Local:   numbers.local,
+		Local:   s.numbers.local,
 		History: s.history, Report: s.fact, Now: time.Now, Chance: chance, Logger: s.log,
 		Notes: stream.NewNotes(s.client, notesKept), Files: archive{s.links, s.keeper.Open},
 	}
+	var err error
 	s.sinks, err = crm.Open(s.cfg.CRM, dep)
 	s.book = crm.NewPhonebook(s.cfg.Identify, s.sinks, dep)
 	return err

@@ -16,7 +16,7 @@ import (
 
 // requests makes the applications that serve what people ask for: to listen,
 // to dial, to hang up and transfer.
-func (s *server) requests(book *ivr.Book, numbers officeNumbers) []apps.Machine {
+func (s *server) requests(book *ivr.Book) []apps.Machine {
 	open := func(time.Time) bool { return true }
 	if hours, ok := book.Hours(s.cfg.ClickToCall.Hours); ok {
 		open = hours.Open
@@ -25,11 +25,11 @@ func (s *server) requests(book *ivr.Book, numbers officeNumbers) []apps.Machine 
 	for _, q := range s.cfg.Floor.Queues {
 		queues[q.Name] = true
 	}
-	guard := clicktocall.NewGuard(s.cfg.ClickToCall, numbers, open)
+	guard := clicktocall.NewGuard(s.cfg.ClickToCall, s.numbers, open)
 	return []apps.Machine{
 		clicktocall.New(s.cfg.ClickToCall, guard),
 		control.New(places{guard, queues}),
-		spy.New(s.cfg.Spy, func(address string) bool { return numbers.agents[address] }),
+		spy.New(s.cfg.Spy, func(address string) bool { return s.numbers.agents[address] }),
 	}
 }
 
