@@ -194,5 +194,6 @@ func (s *Switch) removeBridge(id string) {
 		if err := ignoreGone(s.ari.DestroyBridge(ctx, id)); err != nil {
 			s.log.Warn("remove empty bridge", "bridge", id, "err", err)
 		}
+		s.tapesEnd(ctx, id)
 	})
 }

@@ -194,9 +194,5 @@ func (s *Switch) recheck(ctx context.Context) {
 			s.concludePlay(p.leg, p.play, s.now())
 		}
 	}
-	for _, id := range s.legs.tapes() {
-		if running, err := s.ari.Recording(ctx, id); err == nil && !running {
-			s.recordingFinished(ari.Event{At: s.now()}, lib.LiveRecordingData{Name: id})
-		}
-	}
+	s.askTapes(ctx, s.legs.tapes(""))
 }

@@ -15,7 +15,10 @@ import (
 )
 
 // taping is a recording under way.
-type taping struct{ call, bridge string }
+type taping struct {
+	call, bridge string
+	over         bool // its end is being told
+}
 
 // recordingLane is the lane of the conversation that a recording is of.
 func (s *Switch) recordingLane(id string) string {
@@ -26,7 +29,7 @@ func (s *Switch) recordingLane(id string) string {
 }
 
 func (s *Switch) record(a call.Record) {
-	s.legs.tape(a.ID, taping{a.Call, a.Bridge})
+	s.legs.tape(a.ID, taping{call: a.Call, bridge: a.Bridge})
 	s.inLane(bridgeLane(a.Bridge), a, func(ctx context.Context) error {
 		// A name with a slash is recorded and then cannot be fetched.
 		if !madeOf(a.ID, letters+decimal+"_-", 96) {
@@ -62,28 +65,68 @@ func (s *Switch) recordingStarted(e ari.Event, r lib.LiveRecordingData) {
 // recordingFinished trusts the length only as a hint: Asterisk counts frames
 // that came, and states an end on a full disk too.
 func (s *Switch) recordingFinished(e ari.Event, r lib.LiveRecordingData) {
-	s.tellRecording(e, r, call.Event{Kind: call.RecordingStopped, DurationMS: time.Duration(r.Duration).Milliseconds()})
-	s.legs.untape(r.Name)
+	s.tellRecordingEnd(e, r, call.Event{Kind: call.RecordingStopped, DurationMS: time.Duration(r.Duration).Milliseconds()})
 }
 
 func (s *Switch) recordingFailed(e ari.Event, r lib.LiveRecordingData) {
-	s.tellRecording(e, r, call.Event{Kind: call.RecordingFailed, Reason: r.Cause})
-	s.legs.untape(r.Name)
+	s.tellRecordingEnd(e, r, call.Event{Kind: call.RecordingFailed, Reason: r.Cause})
+}
+
+// tellRecordingEnd tells the end of a recording once: we may have learnt of it
+// by asking, and get the event all the same.
+func (s *Switch) tellRecordingEnd(e ari.Event, r lib.LiveRecordingData, out call.Event) {
+	if s.legs.over(r.Name) {
+		s.tellRecording(e, r, out)
+		s.legs.untape(r.Name)
+	}
 }
 
 func (s *Switch) tellRecording(e ari.Event, r lib.LiveRecordingData, out call.Event) {
 	t, known := s.legs.taping(r.Name)
-	if !known { // begun by an earlier process; when it ends its bridge may be empty already
+	if t.call == "" { // begun by an earlier process; when it ends its bridge may be empty already
 		id, _, _ := strings.Cut(r.Name, "-")
 		bridge, isBridge := strings.CutPrefix(r.TargetURI, "bridge:")
 		if _, ours := call.TimeOf(id); !ours || !isBridge {
 			return
 		}
-		t = taping{id, bridge}
-		s.legs.tape(r.Name, t)
+		if t.call, t.bridge = id, bridge; !known && !s.legs.tape(r.Name, t) {
+			return
+		}
 	}
 	out.Call, out.Recording, out.At = t.call, r.Name, e.At
 	s.emit(out)
+}
+
+const (
+	tapeRunsOn = time.Second // how long a recorder may outlive its conversation
+	tapePause  = 20 * time.Millisecond
+)
+
+// tapesEnd tells the ends of the recordings of a conversation that was removed.
+// Asterisk tells us of a bridge only while a channel of ours is in it, so the
+// event may have been made too late to reach us. Unless the end is told before
+// the next conversation of the call begins, that is not recorded.
+func (s *Switch) tapesEnd(ctx context.Context, bridge string) {
+	for patience := tapeRunsOn; ; patience -= tapePause {
+		s.askTapes(ctx, s.legs.tapes(bridge))
+		if len(s.legs.tapes(bridge)) == 0 || patience <= 0 {
+			return
+		}
+		select {
+		case <-time.After(tapePause):
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// askTapes tells which recordings have ended.
+func (s *Switch) askTapes(ctx context.Context, ids []string) {
+	for _, id := range ids {
+		if running, err := s.ari.Recording(ctx, id); err == nil && !running {
+			s.recordingFinished(ari.Event{At: s.now()}, lib.LiveRecordingData{Name: id})
+		}
+	}
 }
 
 // FetchRecording copies a finished recording (a WAV file) to w and returns its

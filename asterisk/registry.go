@@ -75,8 +75,12 @@ type registry struct {
 	calls      map[string][]*leg // by call
 	crowd      map[string]int    // how many legs have a bridge as their place
 	recordings map[string]taping // by recording id
+	taped      []string          // ids of the last whose end has been told
 	empty      chan struct{}     // closed when the last leg or recording goes; nil while nobody waits for that
 }
+
+// mostTaped is well above how many recordings end while an event is on its way.
+const mostTaped = 256
 
 func newRegistry() *registry {
 	return &registry{legs: map[string]*leg{}, calls: map[string][]*leg{}, crowd: map[string]int{}, recordings: map[string]taping{}}
@@ -203,11 +207,15 @@ func (r *registry) tellEmpty() {
 	}
 }
 
-// tape notes what a recording is of.
-func (r *registry) tape(id string, t taping) {
+// tape notes what a recording is of; false if its end has been told.
+func (r *registry) tape(id string, t taping) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if slices.Contains(r.taped, id) {
+		return false
+	}
 	r.recordings[id] = t
+	return true
 }
 
 // taping tells what a recording is of.
@@ -218,21 +226,37 @@ func (r *registry) taping(id string) (taping, bool) {
 	return t, ok
 }
 
-// untape forgets a recording that has ended.
+// over lets one caller tell the end of a recording.
+func (r *registry) over(id string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	t := r.recordings[id]
+	if t.over || slices.Contains(r.taped, id) {
+		return false
+	}
+	t.over = true
+	r.recordings[id] = t
+	return true
+}
+
+// untape forgets a recording whose end has been told, but for its id.
 func (r *registry) untape(id string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.recordings, id)
+	r.taped = append(r.taped[max(0, len(r.taped)-mostTaped+1):], id)
 	r.tellEmpty()
 }
 
-// tapes returns the ids of the recordings under way.
-func (r *registry) tapes() []string {
+// tapes returns the ids of the recordings under way, of one bridge or of all
+// ("").
+func (r *registry) tapes(bridge string) (ids []string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	ids := make([]string, 0, len(r.recordings))
-	for id := range r.recordings {
-		ids = append(ids, id)
+	for id, t := range r.recordings {
+		if !t.over && (bridge == "" || t.bridge == bridge) {
+			ids = append(ids, id)
+		}
 	}
 	return ids
 }
