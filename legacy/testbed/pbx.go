@@ -200,10 +200,10 @@ func (p *PBX) print(conn net.Conn) {
 	p.mu.Unlock()
 	gone := make(chan struct{})
 	go func() { // a client that closes is noticed even when nothing is printed
-		defer close(gone)
 		buf := make([]byte, 64)
 		for {
 			if _, err := conn.Read(buf); err != nil {
+				close(gone) // before waking who looks at it
 				p.mu.Lock()
 				p.more.Broadcast()
 				p.mu.Unlock()
